@@ -1,0 +1,3 @@
+//! The `volo` command.
+
+fn main() {}
