@@ -6,9 +6,14 @@
 //! is written past the end and the whole span is rolled back. Together with `volo-thrift`'s input module this is
 //! the only place where codec bytes meet raw pointers.
 
-use std::{marker::PhantomData, mem::MaybeUninit, ptr};
+use std::{
+    io::IoSlice,
+    marker::PhantomData,
+    mem::{self, MaybeUninit},
+    ptr,
+};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use faststr::FastStr;
 
 use crate::{Error, ErrorKind, Result};
@@ -193,18 +198,24 @@ impl<'a> Span<'a> {
     }
 }
 
-/// A write buffer: contiguous bytes beside the bodies linked into them.
+/// A write buffer: contiguous bytes beside the bodies linked into them, taken off the front as they are sent.
 #[derive(Debug, Default)]
 pub struct OutBuf {
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     links: Vec<LinkedAt>,
     committed_links: usize,
+    /// Bytes of the committed links, sent ones of the first included.
+    linked: usize,
+    /// Sent bytes at the front of `bytes`.
+    sent: usize,
+    /// Sent bytes of the first link.
+    sent_of_link: usize,
 }
 
 impl OutBuf {
     /// An empty buffer with this much room.
     pub fn with_capacity(capacity: usize) -> Self {
-        OutBuf { bytes: BytesMut::with_capacity(capacity), ..OutBuf::default() }
+        OutBuf { bytes: Vec::with_capacity(capacity), ..OutBuf::default() }
     }
 
     /// Reserves exactly `size`, lets `fill` write, and keeps the bytes only if exactly `size` was written.
@@ -218,8 +229,8 @@ impl OutBuf {
         fill: &mut dyn FnMut(&mut Span<'_>) -> Result<()>,
     ) -> Result<()> {
         self.links.truncate(self.committed_links); // leftovers of a fill that panicked
+        self.reserve(size.inline + SCRATCH);
         let start = self.bytes.len();
-        self.bytes.reserve(size.inline + SCRATCH);
         let mut span = Span::new(self.bytes.spare_capacity_mut(), size, start, link_min, &mut self.links)?;
         let filled = fill(&mut span);
         if let Err(error) = filled.and_then(|()| span.finish(size)) {
@@ -227,48 +238,93 @@ impl OutBuf {
             return Err(error);
         }
         self.committed_links = self.links.len();
+        self.linked += size.linked;
         // SAFETY: `finish` found that all `inline` bytes behind `start` were written.
         unsafe { self.bytes.set_len(start + size.inline) }
         Ok(())
     }
 
-    /// The contiguous bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Makes room, over sent bytes where they are at least half of all, so that moving stays cheap.
+    fn reserve(&mut self, more: usize) {
+        if self.bytes.capacity() - self.bytes.len() < more && self.sent > self.bytes.len() / 2 {
+            self.bytes.drain(..self.sent);
+            self.links.iter_mut().for_each(|link| link.position -= self.sent);
+            self.sent = 0;
+        }
+        self.bytes.reserve(more);
     }
 
-    /// The linked bodies, by position.
-    pub fn links(&self) -> &[LinkedAt] {
-        &self.links
+    /// What is left to send, in wire order, as slices for one vectored write; gives how many were set.
+    pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let pieces = slices.iter_mut().zip(self.pieces());
+        pieces.map(|(slice, piece)| *slice = IoSlice::new(piece)).count()
     }
 
-    /// Bytes on the wire, linked ones included.
+    /// Takes the first `count` bytes of what is left off: they were sent.
+    pub fn advance(&mut self, mut count: usize) {
+        let mut done = 0;
+        for link in &self.links[..self.committed_links] {
+            let before = count.min(link.position - self.sent);
+            self.sent += before;
+            count -= before;
+            let body = link.body.as_slice().len();
+            if count < body - self.sent_of_link {
+                self.sent_of_link += count;
+                count = 0;
+                break;
+            }
+            count -= body - mem::take(&mut self.sent_of_link);
+            self.linked -= body;
+            done += 1;
+        }
+        self.links.drain(..done);
+        self.committed_links -= done;
+        self.sent = self.bytes.len().min(self.sent + count);
+    }
+
+    /// The contiguous bytes left to send, when nothing is linked between them.
+    pub fn as_contiguous(&self) -> Option<&[u8]> {
+        (self.committed_links == 0).then(|| &self.bytes[self.sent..])
+    }
+
+    /// Bytes left to send, linked ones included.
     pub fn len(&self) -> usize {
-        self.bytes.len() + self.links.iter().map(|link| link.body.as_slice().len()).sum::<usize>()
+        self.bytes.len() - self.sent + self.linked - self.sent_of_link
     }
 
-    /// Whether nothing was written.
+    /// Whether nothing is left to send.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.links.is_empty()
+        self.len() == 0
+    }
+
+    /// Bytes of memory held, without linked bodies.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Forgets everything written, keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.links.clear();
-        self.committed_links = 0;
+        (self.committed_links, self.linked, self.sent, self.sent_of_link) = (0, 0, 0, 0);
     }
 
-    /// All bytes in wire order, copied together.
+    /// All bytes left to send in wire order, copied together.
     pub fn to_vec(&self) -> Vec<u8> {
-        let (mut all, mut done) = (Vec::with_capacity(self.len()), 0);
-        for link in &self.links {
-            all.extend_from_slice(&self.bytes[done..link.position]);
-            all.extend_from_slice(link.body.as_slice());
-            done = link.position;
-        }
-        all.extend_from_slice(&self.bytes[done..]);
+        let mut all = Vec::with_capacity(self.len());
+        self.pieces().for_each(|piece| all.extend_from_slice(piece));
         all
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let links = &self.links[..self.committed_links];
+        let (mut start, mut skip) = (self.sent, self.sent_of_link);
+        let tail = links.last().map_or(self.sent, |link| link.position);
+        let linked = links.iter().flat_map(move |link| {
+            let before = &self.bytes[mem::replace(&mut start, link.position)..link.position];
+            [before, &link.body.as_slice()[mem::take(&mut skip)..]]
+        });
+        linked.chain([&self.bytes[tail..]]).filter(|piece| !piece.is_empty())
     }
 }
 
@@ -308,7 +364,7 @@ mod tests {
             span.patch(2, b"cd");
         })
         .unwrap();
-        assert_eq!((out.bytes(), out.len()), (&b"abcd"[..], 204));
+        assert_eq!((out.bytes.as_slice(), out.len()), (&b"abcd"[..], 204));
         assert_eq!(out.to_vec(), [&b"ab"[..], &[7; 200], b"cd"].concat());
     }
 
@@ -325,5 +381,34 @@ mod tests {
         assert!(std::panic::catch_unwind(attempt).is_err());
         write(&mut out, Size::inline(2), |span| span.put_slice(b"ok")).unwrap();
         assert_eq!(out.to_vec(), b"ok");
+    }
+
+    #[test]
+    fn sent_bytes_leave_from_the_front_whatever_the_steps() {
+        let body = Bytes::from((0..200).collect::<Vec<u8>>());
+        for step in [1, 2, 3, 64, 199, 203, 1000] {
+            let (mut out, mut expected, mut sent) = (OutBuf::with_capacity(64), Vec::new(), Vec::new());
+            for round in 0..20u8 {
+                write(&mut out, Size { inline: 3, linked: 400 }, |span| {
+                    span.put_slice(&[round]);
+                    span.put_body(&body);
+                    span.put_body(&body);
+                    span.put_slice(b"ab");
+                })
+                .unwrap();
+                expected.extend([&[round], &body[..], &body[..], b"ab"].concat());
+                for _ in 0..3 {
+                    let mut slices = [IoSlice::new(&[]); 3];
+                    let count = out.gather(&mut slices);
+                    let piece = slices[..count].iter().flat_map(|slice| slice.to_vec()).collect::<Vec<u8>>();
+                    let taken = piece.len().min(step);
+                    sent.extend_from_slice(&piece[..taken]);
+                    out.advance(taken);
+                    assert_eq!(out.len(), expected.len() - sent.len());
+                    assert_eq!(out.to_vec(), expected[sent.len()..]);
+                }
+            }
+            assert_eq!(expected[..sent.len()], sent, "step {step}");
+        }
     }
 }

@@ -3,6 +3,13 @@
 //! TCP, Unix sockets and in-process slots look the same from here up. A link has exactly one owner and no lock
 //! inside; its functions poll, so that one task drives both directions.
 
+mod input;
+mod listen;
+mod options;
+mod output;
+mod stream;
+mod tcp;
+
 use std::{
     ops::Range,
     task::{Context, Poll},
@@ -10,7 +17,27 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{Peer, Result, Size, Span};
+pub use self::{
+    listen::Listener,
+    options::{ConnectOptions, LinkOptions, ListenOptions, MemOptions, TcpOptions},
+};
+use crate::{Address, Error, ErrorKind, Peer, Result, Size, Span};
+
+/// Makes a connection to `address`.
+///
+/// # Errors
+/// [`ErrorKind::Connect`] when the peer can't be reached in time; nothing was sent then.
+pub async fn connect(address: &Address, options: &ConnectOptions) -> Result<Box<dyn Link>> {
+    match address {
+        Address::Tcp(ip) => Ok(Box::new(tcp::connect(*ip, options).await?)),
+        Address::Host(host, port) => Ok(Box::new(tcp::connect_host(host, *port, options).await?)),
+        other => Err(unsupported(other)),
+    }
+}
+
+fn unsupported(address: &Address) -> Error {
+    Error::new(ErrorKind::Config, format!("{address} needs a transport that this system does not have"))
+}
 
 /// What a connection is like; fixed for its lifetime.
 #[derive(Clone, Debug)]
@@ -50,6 +77,9 @@ pub trait Link: Send {
     fn profile(&self) -> &Profile;
 
     /// Waits until a message of `size` may be written: the only wait before a write. Holds nothing when dropped.
+    ///
+    /// # Errors
+    /// The connection can't send any more.
     fn poll_ready(&mut self, cx: &mut Context<'_>, size: Size) -> Poll<Result<()>>;
 
     /// Reserves `size`, lets `fill` encode into the span and commits, all at once.
@@ -62,7 +92,7 @@ pub trait Link: Send {
     /// What `fill` returned, a size mismatch, or a message beyond [`Profile::message_max`].
     fn write(&mut self, size: Size, fill: &mut dyn FnMut(&mut Span<'_>) -> Result<()>) -> Result<Range<u64>>;
 
-    /// Hands everything written to the transport.
+    /// Hands everything written to the transport. After an error nothing can be sent any more.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>>;
 
     /// How many bytes of the written stream the transport has taken so far.
@@ -72,13 +102,17 @@ pub trait Link: Send {
     fn buffered(&self) -> usize;
 
     /// The next whole frame, or `None` when the peer ended the stream at a frame boundary.
+    ///
+    /// # Errors
+    /// What `framer` returned, or the stream failed or ended inside a frame; nothing more can be received then.
     fn poll_recv(&mut self, cx: &mut Context<'_>, framer: &mut dyn Framer) -> Poll<Result<Option<Bytes>>>;
 
-    /// Received bytes that are not a whole frame yet; tells a peer that stalls in a frame from an idle one.
+    /// Received bytes not yielded yet: once [`Link::poll_recv`] is pending, those of a frame that is not whole yet.
+    /// Tells a peer that stalls in a frame from an idle one.
     fn partial(&self) -> usize;
 
-    /// Whether an idle connection is still usable: open, and nothing unread on it. Answers from cached readiness,
-    /// without a system call unless the peer did something.
+    /// Whether an idle connection is still usable: open, with nothing unread or unsent on it. Answers from cached
+    /// readiness, without a system call unless the peer did something. A `false` is final: drop the connection.
     fn idle_ok(&mut self) -> bool;
 
     /// Flushes, then ends this side of the stream; the peer may still send.

@@ -1,0 +1,134 @@
+//! Accepting connections on any transport.
+#![forbid(unsafe_code)]
+
+use std::io;
+
+use super::{Link, ListenOptions, tcp};
+use crate::{Address, Error, ErrorKind, Result};
+
+/// Accepts connections at an [`Address`].
+pub struct Listener {
+    socket: Socket,
+    local_address: Address,
+}
+
+enum Socket {
+    Tcp(tcp::Listener),
+}
+
+impl Listener {
+    /// Listens at `address`; a TCP port of 0 lets the system choose one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with the reason when that isn't possible.
+    pub async fn bind(address: &Address, options: &ListenOptions) -> Result<Self> {
+        let failed = |error: io::Error| {
+            Error::new(ErrorKind::Config, format!("cannot listen at {address}")).with_source(error)
+        };
+        let socket = match address {
+            Address::Tcp(ip) => Socket::Tcp(tcp::Listener::bind(*ip, options).map_err(failed)?),
+            Address::Host(host, port) => {
+                Socket::Tcp(tcp::Listener::bind_host(host, *port, options).await?.map_err(failed)?)
+            }
+            other => return Err(super::unsupported(other)),
+        };
+        let local_address = match &socket {
+            Socket::Tcp(tcp) => tcp.local_address().map_err(failed)?,
+        };
+        Ok(Listener { socket, local_address })
+    }
+
+    /// Where it listens, with the port in use.
+    pub fn local_address(&self) -> &Address {
+        &self.local_address
+    }
+
+    /// The next connection. Dropping the future loses none.
+    ///
+    /// Faults of a single connection are logged and passed over.
+    ///
+    /// # Errors
+    /// The listener needs a pause before the next try: [`Error::is_overloaded`] when descriptors or memory ran
+    /// out, which others may free again, else something is wrong with the listener itself.
+    pub async fn accept(&self) -> Result<Box<dyn Link>> {
+        loop {
+            let accepted = match &self.socket {
+                Socket::Tcp(tcp) => tcp.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
+            };
+            let error = match accepted {
+                Ok(link) => return Ok(link),
+                Err(error) => error,
+            };
+            let address = &self.local_address;
+            match AcceptFault::of(&error) {
+                AcceptFault::Connection => {
+                    tracing::debug!(%address, %error, "a connection could not be accepted")
+                }
+                AcceptFault::Exhausted => {
+                    let text = format!("no descriptors or memory left to accept a connection at {address}");
+                    return Err(Error::new(ErrorKind::Overloaded, text).with_source(error));
+                }
+                AcceptFault::Listener => {
+                    return Err(Error::internal(format!("cannot accept at {address}")).with_source(error));
+                }
+            }
+        }
+    }
+}
+
+/// What an error of `accept` concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AcceptFault {
+    /// The connection that was to be accepted; it is gone.
+    Connection,
+    /// Descriptors or memory; the connection still waits, so trying again at once would spin.
+    Exhausted,
+    /// The listener.
+    Listener,
+}
+
+impl AcceptFault {
+    fn of(error: &io::Error) -> Self {
+        use io::ErrorKind::*;
+        match error.kind() {
+            OutOfMemory => AcceptFault::Exhausted,
+            _ if error.raw_os_error().is_some_and(|code| EXHAUSTED.contains(&code)) => AcceptFault::Exhausted,
+            ConnectionAborted | ConnectionReset | HostUnreachable | NetworkDown | NetworkUnreachable
+            | PermissionDenied | TimedOut | Interrupted | InvalidData => AcceptFault::Connection,
+            _ if error.raw_os_error().is_some_and(|code| CONNECTION.contains(&code)) => {
+                AcceptFault::Connection
+            }
+            _ => AcceptFault::Listener, // an unknown one, too, is worth a pause
+        }
+    }
+}
+
+#[cfg(unix)]
+const EXHAUSTED: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
+
+#[cfg(unix)]
+const CONNECTION: [i32; 3] = [libc::EPROTO, libc::ENOPROTOOPT, libc::EHOSTDOWN];
+
+/// `WSAEMFILE` and `WSAENOBUFS`.
+#[cfg(windows)]
+const EXHAUSTED: [i32; 2] = [10024, 10055];
+
+#[cfg(windows)]
+const CONNECTION: [i32; 0] = [];
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exhaustion_and_a_broken_listener_ask_for_a_pause() {
+        let fault = |code| AcceptFault::of(&io::Error::from_raw_os_error(code));
+        for code in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS] {
+            assert_eq!(fault(code), AcceptFault::Exhausted, "{code}");
+        }
+        for code in [libc::ECONNABORTED, libc::EPROTO, libc::ENETDOWN, libc::EHOSTUNREACH, libc::EPERM] {
+            assert_eq!(fault(code), AcceptFault::Connection, "{code}");
+        }
+        assert_eq!(fault(libc::EINVAL), AcceptFault::Listener);
+    }
+}

@@ -1,0 +1,138 @@
+//! Links over TCP.
+#![forbid(unsafe_code)]
+
+use std::{io, net::SocketAddr};
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream, lookup_host},
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{ConnectOptions, LinkOptions, ListenOptions, TcpOptions, stream::StreamLink};
+use crate::{Address, Error, ErrorKind, Peer, Result};
+
+const TRANSPORT: &str = "tcp";
+
+/// Connects to an IP address.
+pub(super) async fn connect(address: SocketAddr, options: &ConnectOptions) -> Result<StreamLink<TcpStream>> {
+    connect_any(&[address], &Address::Tcp(address), options).await
+}
+
+/// Looks a host name up and connects to the first of its addresses that answers.
+pub(super) async fn connect_host(
+    host: &str,
+    port: u16,
+    options: &ConnectOptions,
+) -> Result<StreamLink<TcpStream>> {
+    let addresses = timeout(options.lookup_timeout, resolve(host, port)).await.map_err(|_| {
+        let text = format!("looking up `{host}` took longer than {:?}", options.lookup_timeout);
+        Error::new(ErrorKind::Connect, text)
+    })??;
+    connect_any(&addresses, &Address::Host(host.to_owned().into(), port), options).await
+}
+
+/// All IP addresses of a host name, at least one.
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+    let failed = || Error::new(ErrorKind::Connect, format!("host `{host}` has no address"));
+    let found = lookup_host((host, port)).await.map_err(|error| failed().with_source(error))?;
+    let addresses: Vec<_> = found.collect();
+    if addresses.is_empty() { Err(failed()) } else { Ok(addresses) }
+}
+
+/// Tries `addresses` in turn; each gets its share of the time left.
+async fn connect_any(
+    addresses: &[SocketAddr],
+    name: &Address,
+    options: &ConnectOptions,
+) -> Result<StreamLink<TcpStream>> {
+    let deadline = Instant::now() + options.connect_timeout;
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for (index, &address) in addresses.iter().enumerate() {
+        let now = Instant::now();
+        let share = deadline.saturating_duration_since(now) / (addresses.len() - index) as u32;
+        match timeout_at(now + share, open(address, &options.tcp)).await {
+            Ok(Ok(stream)) => return Ok(link(stream, address, &options.link)),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
+        }
+    }
+    let text = match last.kind() {
+        io::ErrorKind::TimedOut => format!("no connection to {name} within {:?}", options.connect_timeout),
+        _ => format!("no connection to {name}"),
+    };
+    Err(Error::new(ErrorKind::Connect, text).with_source(last))
+}
+
+async fn open(address: SocketAddr, options: &TcpOptions) -> io::Result<TcpStream> {
+    let stream = socket(address)?.connect(address).await?;
+    configure(&stream, options)?;
+    Ok(stream)
+}
+
+fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
+    if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+}
+
+fn configure(stream: &TcpStream, options: &TcpOptions) -> io::Result<()> {
+    stream.set_nodelay(options.no_delay)?;
+    let Some(idle) = options.keepalive else { return Ok(()) };
+    let keepalive = TcpKeepalive::new().with_time(idle).with_interval(idle / 4);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+fn link(stream: TcpStream, address: SocketAddr, options: &LinkOptions) -> StreamLink<TcpStream> {
+    let peer = Peer { address: Address::Tcp(address), credentials: None };
+    StreamLink::new(stream, TRANSPORT, peer, options)
+}
+
+/// A listening TCP socket.
+pub(super) struct Listener {
+    socket: TcpListener,
+    options: ListenOptions,
+}
+
+impl Listener {
+    /// Listens on an IP address; port 0 lets the system choose one.
+    pub(super) fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
+        let socket = socket(address)?;
+        // Elsewhere the option would let two servers share the port.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let socket = socket.listen(options.backlog)?;
+        Ok(Listener { socket, options: options.clone() })
+    }
+
+    /// Listens on the first address of a host name that allows it.
+    pub(super) async fn bind_host(
+        host: &str,
+        port: u16,
+        options: &ListenOptions,
+    ) -> Result<io::Result<Self>> {
+        let mut last = Err(io::ErrorKind::AddrNotAvailable.into());
+        for address in resolve(host, port).await? {
+            last = Listener::bind(address, options);
+            if last.is_ok() {
+                break;
+            }
+        }
+        Ok(last)
+    }
+
+    /// The address with the port in use.
+    pub(super) fn local_address(&self) -> io::Result<Address> {
+        self.socket.local_addr().map(Address::Tcp)
+    }
+
+    /// The next connection.
+    pub(super) async fn accept(&self) -> io::Result<StreamLink<TcpStream>> {
+        loop {
+            let (stream, address) = self.socket.accept().await?;
+            match configure(&stream, &self.options.tcp) {
+                Ok(()) => return Ok(link(stream, address, &self.options.link)),
+                Err(error) => tracing::debug!(%address, %error, "a connection ended before it was accepted"),
+            }
+        }
+    }
+}

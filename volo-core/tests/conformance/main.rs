@@ -1,0 +1,64 @@
+//! One test body for every transport: what holds above the [`Link`] seam holds for all of them.
+
+mod end;
+mod link;
+mod stream;
+
+use std::{future::Future, time::Duration};
+
+use end::Ends;
+
+/// Runs every case on fresh connections over each transport.
+macro_rules! conformance {
+    ($transport:ident, $address:expr, $body:ident: $($case:ident)*) => {
+        mod $transport {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    crate::within_limit(async { crate::$body::$case(crate::Ends::new($address).await).await }).await
+                }
+            )*
+        }
+    };
+}
+
+macro_rules! any_link {
+    ($transport:ident, $address:expr) => {
+        conformance!($transport, $address, link:
+            sizes_up_to_a_mebibyte
+            pipelined_frames_keep_their_order
+            linked_bodies_arrive_in_place
+            roll_back_leaves_the_stream_intact
+            a_message_beyond_the_maximum_is_refused
+            ranges_and_counters_agree
+            a_peer_that_does_not_read_stops_the_writer
+            waiting_for_room_holds_nothing
+            both_directions_run_in_one_task
+            half_close_lets_the_peer_finish
+            a_dropped_peer_ends_the_stream
+            idle_means_open_and_silent
+            a_framing_error_is_final
+        );
+    };
+}
+
+macro_rules! any_stream {
+    ($transport:ident, $address:expr) => {
+        conformance!($transport, $address, stream:
+            frames_arrive_byte_by_byte
+            frames_arrive_whatever_the_pieces
+            a_stream_cut_inside_a_frame_is_an_error
+            a_lost_peer_fails_the_writer_for_good
+        );
+    };
+}
+
+any_link!(tcp, "127.0.0.1:0".to_owned());
+
+mod streams {
+    any_stream!(tcp, "127.0.0.1:0".to_owned());
+}
+
+async fn within_limit(case: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_secs(30), case).await.expect("the case hangs");
+}
