@@ -170,15 +170,22 @@ impl<S> Calls<S> {
         }
     }
 
-    /// Gives a call up. Its slot stays taken, because its reply may still come.
+    /// Whether the call is still waited for.
+    pub(crate) fn is_waiting(&mut self, id: SequenceId) -> bool {
+        matches!(self.find(id), Some(State::Waiting { .. }))
+    }
+
+    /// Gives a call up. Once its request was written its slot stays taken, because the reply may still come.
     pub(crate) fn abandon(&mut self, id: SequenceId) -> Option<Ended<S>> {
-        let state = self.find(id)?;
-        if !matches!(state, State::Waiting { .. }) {
-            return None;
+        let sent_from = match self.find(id)? {
+            State::Waiting { sent_from, .. } => *sent_from,
+            State::Free | State::Abandoned => return None,
+        };
+        if sent_from.is_none() {
+            return self.retract(id).map(|sink| Ended { sink, sent_from });
         }
-        let ended = std::mem::replace(state, State::Abandoned).into_ended();
         self.abandoned += 1;
-        ended
+        std::mem::replace(self.find(id)?, State::Abandoned).into_ended()
     }
 
     /// Gives up the call whose deadline passed first, if it has passed by `now`.
@@ -195,7 +202,7 @@ impl<S> Calls<S> {
     /// The earliest deadline of a call that is under way.
     pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
         while let Some(&Reverse((deadline, id))) = self.deadlines.peek() {
-            if matches!(self.find(id), Some(State::Waiting { .. })) {
+            if self.is_waiting(id) {
                 return Some(deadline);
             }
             self.deadlines.pop();
@@ -233,7 +240,7 @@ impl<S> Calls<S> {
             return;
         }
         let mut deadlines = std::mem::take(&mut self.deadlines);
-        deadlines.retain(|Reverse((_, id))| matches!(self.find(*id), Some(State::Waiting { .. })));
+        deadlines.retain(|Reverse((_, id))| self.is_waiting(*id));
         self.deadlines = deadlines;
     }
 }
