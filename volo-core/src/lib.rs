@@ -9,6 +9,7 @@ mod address;
 mod body;
 mod context;
 mod error;
+pub mod layers;
 pub mod net;
 mod request;
 pub mod span;

@@ -1,6 +1,8 @@
 //! Thrift over `volo-core`: protocols, framings, client and server.
 #![warn(missing_docs)]
 
+#[allow(dead_code)]
+mod conn;
 mod error;
 mod exception;
 mod limits;

@@ -1,0 +1,3 @@
+//! Layers of our own, for what [`tower`] has no equivalent of in a hot path.
+
+pub mod timeout;
