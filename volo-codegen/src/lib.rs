@@ -1,1 +1,4 @@
-//! @
+//! Thrift IDL in, Rust text out.
+#![forbid(unsafe_code)]
+
+pub mod model;
