@@ -1,1 +1,21 @@
-//! @
+//! Middleware, transports and governance of the framework: opaque frames in, opaque frames out.
+//!
+//! Nothing here knows Thrift. A message is an [`Encode`] that can tell its exact [`Size`] and fill a
+//! [`Span`] of that size; a transport is a [`net::Link`] that lends the span and yields whole frames.
+//! Everything between the two is [`tower::Service<Request, Response = Response>`].
+#![warn(missing_docs)]
+
+mod address;
+mod body;
+mod context;
+mod error;
+pub mod net;
+mod request;
+pub mod span;
+
+pub use address::{Address, ParseAddressError};
+pub use body::{Body, Decode, Encode, Format};
+pub use context::{Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope};
+pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
+pub use request::{Outcome, Request, Response};
+pub use span::{Size, Span};

@@ -1,0 +1,105 @@
+//! Where a peer can be reached.
+//!
+//! `tcp://` and `unix://` name the transport in the address, so that configuration alone picks it.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+
+use faststr::FastStr;
+
+/// The address of a server, as text: `host:port`, `tcp://host:port`, `unix:///path`, `mem://name`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// An IP address and port.
+    Tcp(SocketAddr),
+    /// A host name and port, resolved when a connection is made.
+    Host(FastStr, u16),
+    /// The path of a Unix domain socket.
+    Unix(PathBuf),
+    /// A name inside this process, for tests and in-process calls.
+    Mem(FastStr),
+}
+
+/// Why a text is no [`Address`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct ParseAddressError {
+    text: String,
+    hint: &'static str,
+}
+
+impl fmt::Display for ParseAddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not an address: {}", self.text, self.hint)
+    }
+}
+
+impl std::error::Error for ParseAddressError {}
+
+impl FromStr for Address {
+    type Err = ParseAddressError;
+
+    fn from_str(text: &str) -> Result<Self, ParseAddressError> {
+        let fail = |hint| Err(ParseAddressError { text: text.to_owned(), hint });
+        match text.split_once("://") {
+            None => parse_tcp(text).or_else(fail),
+            Some(("tcp", rest)) => parse_tcp(rest).or_else(fail),
+            Some(("unix", "")) => fail("a path must follow, as in unix:///run/catalog.sock"),
+            Some(("unix", path)) => Ok(Address::Unix(path.into())),
+            Some(("mem", "")) => fail("a name must follow, as in mem://catalog"),
+            Some(("mem", name)) => Ok(Address::Mem(name.to_owned().into())),
+            Some(_) => fail("the scheme must be tcp, unix or mem"),
+        }
+    }
+}
+
+fn parse_tcp(text: &str) -> Result<Address, &'static str> {
+    if let Ok(address) = text.parse() {
+        return Ok(Address::Tcp(address));
+    }
+    let (host, port) = text.rsplit_once(':').ok_or("a port must follow, as in 127.0.0.1:8080")?;
+    let port = port.parse().map_err(|_| "the port must be a number from 0 to 65535")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    if host.is_empty() || !host.chars().all(plain) {
+        return Err("the host must be a name or an IP address (IPv6 in brackets)");
+    }
+    Ok(Address::Host(host.to_owned().into(), port))
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => write!(f, "{address}"),
+            Address::Host(host, port) => write!(f, "{host}:{port}"),
+            Address::Unix(path) => write!(f, "unix://{}", path.display()),
+            Address::Mem(name) => write!(f, "mem://{name}"),
+        }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Address::Tcp(address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_survive_a_round_trip() {
+        for text in ["127.0.0.1:80", "[::1]:80", "localhost:9", "unix:///run/a.sock", "mem://shop"] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+        assert_eq!("tcp://10.0.0.1:1".parse::<Address>().unwrap().to_string(), "10.0.0.1:1");
+    }
+
+    #[test]
+    fn faults_come_with_a_hint() {
+        for text in ["", "host", "host:", "host:99999", ":80", "ftp://x:1", "unix://", "mem://", "a b:1"] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+        let error = "host".parse::<Address>().unwrap_err().to_string();
+        assert_eq!(error, "`host` is not an address: a port must follow, as in 127.0.0.1:8080");
+    }
+}

@@ -1,0 +1,247 @@
+//! What a call carries beside its payload: target, deadline, metainfo, peer, extensions.
+//!
+//! It travels inside the request and, while a handler runs, in a thread-local scope that each poll swaps in and
+//! out; a nested client call finds its parent there.
+
+use std::{
+    any::{Any, TypeId},
+    cell::RefCell,
+    collections::HashMap,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{self, Poll},
+    time::Instant,
+};
+
+use faststr::FastStr;
+use pin_project_lite::pin_project;
+
+use crate::Address;
+
+/// The circumstances of one call.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// The service's name as the IDL has it; empty when the peer named none.
+    pub service: FastStr,
+    /// The method's name as the IDL has it.
+    pub method: FastStr,
+    /// Whether no reply is expected.
+    pub oneway: bool,
+    /// When the call must be over.
+    pub deadline: Option<Instant>,
+    /// The other end of the connection; on a client, once one is chosen.
+    pub peer: Option<Arc<Peer>>,
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    metainfo: Metainfo,
+    extensions: Extensions,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address; unnamed Unix sockets have an empty path.
+    pub address: Address,
+    /// The kernel's word on who it is, where the transport has one.
+    pub credentials: Option<Credentials>,
+}
+
+/// The process behind a local connection, as the kernel knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Process id, where the system tells it.
+    pub pid: Option<i32>,
+}
+
+/// Key-value pairs that travel with a call.
+///
+/// Persistent ones are forwarded hop by hop, transient ones reach the next hop, where they are called upstream;
+/// backward ones return with the reply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metainfo {
+    /// Forwarded on every nested call.
+    pub persistent: Pairs,
+    /// For the next hop only.
+    pub transient: Pairs,
+    /// What the caller sent as transient.
+    pub upstream: Pairs,
+    /// Returned to the caller with the reply.
+    pub backward: Pairs,
+    /// What the callee returned as backward.
+    pub downstream: Pairs,
+}
+
+/// A short list of pairs; the last one set for a key wins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pairs(Vec<(FastStr, FastStr)>);
+
+impl Pairs {
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<&FastStr> {
+        self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
+    /// Sets `key`, replacing an earlier value. Empty keys and values are dropped, as every Kitex peer drops them.
+    pub fn set(&mut self, key: impl Into<FastStr>, value: impl Into<FastStr>) {
+        let (key, value) = (key.into(), value.into());
+        if key.is_empty() || value.is_empty() {
+            return;
+        }
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((key, value)),
+        }
+    }
+
+    /// All pairs in the order they were first set.
+    pub fn iter(&self) -> impl Iterator<Item = (&FastStr, &FastStr)> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Values of any type, one per type, for layers to talk to each other.
+#[derive(Clone, Default)]
+pub struct Extensions(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl Extensions {
+    /// The value of type `T`.
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.0.get(&TypeId::of::<T>()).and_then(|value| value.downcast_ref())
+    }
+
+    /// Sets the value of type `T`.
+    pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.0.insert(TypeId::of::<T>(), Arc::new(value));
+    }
+}
+
+impl fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Extensions({})", self.0.len())
+    }
+}
+
+impl Context {
+    /// The context of a call to this method.
+    pub fn new(service: impl Into<FastStr>, method: impl Into<FastStr>) -> Self {
+        Context { service: service.into(), method: method.into(), ..Context::default() }
+    }
+
+    /// The metainfo, if any was ever set or received.
+    pub fn metainfo(&self) -> Option<&Metainfo> {
+        self.rare.as_ref().map(|rare| &rare.metainfo)
+    }
+
+    /// The metainfo, to change it.
+    pub fn metainfo_mut(&mut self) -> &mut Metainfo {
+        &mut self.rare.get_or_insert_default().metainfo
+    }
+
+    /// The value of type `T` that a layer left here.
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.rare.as_ref().and_then(|rare| rare.extensions.get())
+    }
+
+    /// Values for other layers.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.rare.get_or_insert_default().extensions
+    }
+
+    /// A copy of the context of the call whose handler is running on this thread, if one is.
+    pub fn current() -> Option<Context> {
+        CURRENT.with_borrow(|current| current.as_deref().cloned())
+    }
+
+    /// Reads or changes the context of the running handler's call, e.g. to set backward metainfo.
+    ///
+    /// Gives `None` outside of a handler.
+    pub fn with_current<T>(f: impl FnOnce(&mut Context) -> T) -> Option<T> {
+        CURRENT.with_borrow_mut(|current| current.as_deref_mut().map(f))
+    }
+
+    /// Runs `future` with this context as the current one; yields both when it is done.
+    pub fn scope<F: Future>(self, future: F) -> Scope<F> {
+        Scope { context: Some(Box::new(self)), future }
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Box<Context>>> = const { RefCell::new(None) };
+}
+
+pin_project! {
+    /// Future of [`Context::scope`].
+    pub struct Scope<F> {
+        context: Option<Box<Context>>,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Scope<F> {
+    type Output = (Context, F::Output);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let output = {
+            let _entered = Entered::new(this.context);
+            std::task::ready!(this.future.poll(cx))
+        };
+        Poll::Ready((this.context.take().map(|context| *context).unwrap_or_default(), output))
+    }
+}
+
+/// Holds the scope's context in the thread-local; puts both back when dropped, also when the poll panics.
+struct Entered<'a> {
+    home: &'a mut Option<Box<Context>>,
+    outer: Option<Box<Context>>,
+}
+
+impl<'a> Entered<'a> {
+    fn new(home: &'a mut Option<Box<Context>>) -> Self {
+        let outer = CURRENT.replace(home.take());
+        Entered { home, outer }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        *self.home = CURRENT.replace(self.outer.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn scopes_nest_and_come_back() {
+        let (inner, seen) = Context::new("outer", "a")
+            .scope(async {
+                let (_, nested) =
+                    Context::new("inner", "b").scope(async { Context::current().unwrap().method }).await;
+                assert_eq!(nested, "b");
+                tokio::task::yield_now().await;
+                Context::with_current(|context| context.metainfo_mut().backward.set("k", "v"));
+                Context::current().unwrap().method
+            })
+            .await;
+        assert_eq!(seen, "a");
+        assert_eq!(inner.metainfo().unwrap().backward.get("k").unwrap(), "v");
+        assert!(Context::current().is_none());
+    }
+}

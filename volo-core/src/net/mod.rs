@@ -1,0 +1,86 @@
+//! The seam between messages and transports: a [`Link`] lends exact spans and yields whole frames.
+//!
+//! TCP, Unix sockets and in-process slots look the same from here up. A link has exactly one owner and no lock
+//! inside; its functions poll, so that one task drives both directions.
+
+use std::{
+    ops::Range,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+
+use crate::{Peer, Result, Size, Span};
+
+/// What a connection is like; fixed for its lifetime.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Name for statistics: `tcp`, `unix`, `mem`.
+    pub transport: &'static str,
+    /// Bodies of at least this many bytes are better linked than copied; `usize::MAX` where linking is useless.
+    pub link_min: usize,
+    /// The largest message one [`Link::write`] can take.
+    pub message_max: usize,
+    /// The other end.
+    pub peer: Peer,
+}
+
+/// Where the next frame ends, as far as the bytes at hand tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// The first so many bytes are one whole frame.
+    Complete(usize),
+    /// At least so many bytes in all are needed to say more; always more than there are.
+    Partial(usize),
+}
+
+/// Finds frame ends in a byte stream.
+pub trait Framer: Send {
+    /// Looks at the unconsumed bytes of the stream, which start at a frame boundary and may only have grown since
+    /// the last call that gave [`Frame::Partial`], so an implementation may remember how far it has scanned.
+    ///
+    /// # Errors
+    /// When no valid frame can start with these bytes, or it would pass a limit; the connection is lost then.
+    fn frame(&mut self, bytes: &[u8]) -> Result<Frame>;
+}
+
+/// One connection, moving whole messages.
+pub trait Link: Send {
+    /// What the connection is like.
+    fn profile(&self) -> &Profile;
+
+    /// Waits until a message of `size` may be written: the only wait before a write. Holds nothing when dropped.
+    fn poll_ready(&mut self, cx: &mut Context<'_>, size: Size) -> Poll<Result<()>>;
+
+    /// Reserves `size`, lets `fill` encode into the span and commits, all at once.
+    ///
+    /// An error or panic of `fill`, or a length that differs from `size`, rolls the span back and leaves the
+    /// connection as it was. Gives the message's range in the stream of all bytes written, to compare with
+    /// [`Link::flushed`].
+    ///
+    /// # Errors
+    /// What `fill` returned, a size mismatch, or a message beyond [`Profile::message_max`].
+    fn write(&mut self, size: Size, fill: &mut dyn FnMut(&mut Span<'_>) -> Result<()>) -> Result<Range<u64>>;
+
+    /// Hands everything written to the transport.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>>;
+
+    /// How many bytes of the written stream the transport has taken so far.
+    fn flushed(&self) -> u64;
+
+    /// Bytes written but not flushed yet.
+    fn buffered(&self) -> usize;
+
+    /// The next whole frame, or `None` when the peer ended the stream at a frame boundary.
+    fn poll_recv(&mut self, cx: &mut Context<'_>, framer: &mut dyn Framer) -> Poll<Result<Option<Bytes>>>;
+
+    /// Received bytes that are not a whole frame yet; tells a peer that stalls in a frame from an idle one.
+    fn partial(&self) -> usize;
+
+    /// Whether an idle connection is still usable: open, and nothing unread on it. Answers from cached readiness,
+    /// without a system call unless the peer did something.
+    fn idle_ok(&mut self) -> bool;
+
+    /// Flushes, then ends this side of the stream; the peer may still send.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>>;
+}
