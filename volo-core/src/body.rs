@@ -41,11 +41,31 @@ pub trait Encode: Any + Send + Sync {
 
 /// A message that can be read from its encoded form; the counterpart of [`Encode`].
 pub trait Decode: Sized + Send + Sync + 'static {
-    /// Decodes the whole of `bytes`.
+    /// Decodes the whole of `raw`.
     ///
     /// # Errors
-    /// When `bytes` isn't a valid message of this type or passes a limit.
-    fn decode_from(format: Format, bytes: &Bytes) -> Result<Self>;
+    /// When the bytes aren't a valid message of this type or pass a limit.
+    fn decode_from(raw: &Raw) -> Result<Self>;
+}
+
+/// An encoded message, as it came from a peer.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    /// How `bytes` are encoded.
+    pub format: Format,
+    /// The args or result struct, without any message header.
+    pub bytes: Bytes,
+    /// What decoding it may cost at most; set by the connection it came from.
+    pub limits: DecodeLimits,
+}
+
+/// What decoding one message may cost at most, whatever its bytes claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// Structs and containers inside each other.
+    pub depth_max: u32,
+    /// Bytes of memory for containers and boxes: each container charges count × element size.
+    pub memory_max: usize,
 }
 
 /// A payload: a message yet to be encoded, or bytes yet to be decoded.
@@ -54,19 +74,14 @@ pub enum Body {
     /// A message of this process, encoded as late as possible, straight into the transport's span.
     Typed(Arc<dyn Encode>),
     /// An encoded message, as it came from a peer.
-    Raw {
-        /// How `bytes` are encoded.
-        format: Format,
-        /// The args or result struct, without any message header.
-        bytes: Bytes,
-    },
+    Raw(Raw),
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Body::Typed(_) => f.write_str("Typed"),
-            Body::Raw { format, bytes } => write!(f, "Raw({} bytes, format {})", bytes.len(), format.0),
+            Body::Raw(raw) => write!(f, "Raw({} bytes, format {})", raw.bytes.len(), raw.format.0),
         }
     }
 }

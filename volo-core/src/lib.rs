@@ -14,7 +14,7 @@ mod request;
 pub mod span;
 
 pub use address::{Address, ParseAddressError};
-pub use body::{Body, Decode, Encode, Format};
+pub use body::{Body, Decode, DecodeLimits, Encode, Format, Raw};
 pub use context::{Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope};
 pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
 pub use request::{Outcome, Request, Response};

@@ -59,7 +59,7 @@ impl Request {
 
 fn decode<T: Decode>(body: &Body) -> Result<T> {
     match body {
-        Body::Raw { format, bytes } => T::decode_from(*format, bytes),
+        Body::Raw(raw) => T::decode_from(raw),
         Body::Typed(_) => Err(wrong_type::<T>()),
     }
 }

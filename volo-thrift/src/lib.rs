@@ -1,1 +1,4 @@
-//! @
+//! Thrift over volo-core.
+#![warn(missing_docs)]
+
+pub mod protocol;

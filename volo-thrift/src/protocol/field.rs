@@ -1,0 +1,165 @@
+//! A struct's fields: a plain value is always written, an optional one only when set.
+
+use super::{DecodeError, Reader, Sizer, Value, Writer};
+
+/// A value's type, by its number in Binary; Compact maps its own numbers to these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Type {
+    /// `bool`
+    Bool = 2,
+    /// `i8`, `byte`
+    I8 = 3,
+    /// `double`
+    Double = 4,
+    /// `i16`
+    I16 = 6,
+    /// `i32`, enums
+    I32 = 8,
+    /// `i64`
+    I64 = 10,
+    /// `string`, `binary`
+    String = 11,
+    /// structs, unions, exceptions
+    Struct = 12,
+    /// `map`
+    Map = 13,
+    /// `set`
+    Set = 14,
+    /// `list`
+    List = 15,
+    /// `uuid`
+    Uuid = 16,
+}
+
+/// The head of a field: its id and the type its value has on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldHead {
+    id: i16,
+    field_type: Type,
+}
+
+impl FieldHead {
+    /// A head as it was read.
+    #[inline(always)]
+    pub fn new(id: i16, field_type: Type) -> Self {
+        FieldHead { id, field_type }
+    }
+
+    /// The field's id.
+    #[inline(always)]
+    pub fn id(self) -> i16 {
+        self.id
+    }
+
+    /// The value's type on the wire.
+    #[inline(always)]
+    pub fn field_type(self) -> Type {
+        self.field_type
+    }
+}
+
+/// Which required fields of a struct were read, 64 a word.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<const N: usize>([u64; N]);
+
+impl<const N: usize> Default for Seen<N> {
+    #[inline(always)]
+    fn default() -> Self {
+        Seen([0; N])
+    }
+}
+
+impl<const N: usize> Seen<N> {
+    /// Marks the required field with this index.
+    #[inline(always)]
+    pub fn mark(&mut self, index: usize) {
+        self.0[index / 64] |= 1 << (index % 64);
+    }
+
+    /// The first of `count` required fields that was not read.
+    #[inline(always)]
+    pub fn first_missing(&self, count: usize) -> Option<usize> {
+        (0..count).find(|index| self.0[index / 64] >> (index % 64) & 1 == 0)
+    }
+}
+
+/// What a struct's field can be: a [`Value`], or an option of one.
+pub trait Field {
+    /// The value's type.
+    const TYPE: Type;
+
+    /// Bytes of the field with its head; 0 if it is absent.
+    fn size_as<S: Sizer>(&self, sizer: &mut S, state: &mut S::State, id: i16) -> usize;
+
+    /// Writes the field with its head, or nothing if it is absent.
+    fn encode_as<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W;
+
+    /// Reads the field's value, its head being consumed.
+    fn decode_as<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError>;
+}
+
+impl<T: Value> Field for T {
+    const TYPE: Type = T::TYPE;
+
+    #[inline(always)]
+    fn size_as<S: Sizer>(&self, sizer: &mut S, state: &mut S::State, id: i16) -> usize {
+        self.field_size(sizer, state, id)
+    }
+
+    #[inline(always)]
+    fn encode_as<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
+        self.encode_field(writer, state, id)
+    }
+
+    #[inline(always)]
+    fn decode_as<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        self.decode_field(reader)
+    }
+}
+
+impl<T: Value> Field for Option<T> {
+    const TYPE: Type = T::TYPE;
+
+    #[inline(always)]
+    fn size_as<S: Sizer>(&self, sizer: &mut S, state: &mut S::State, id: i16) -> usize {
+        match self {
+            Some(value) => value.field_size(sizer, state, id),
+            None => 0,
+        }
+    }
+
+    #[inline(always)]
+    fn encode_as<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
+        match self {
+            Some(value) => value.encode_field(writer, state, id),
+            None => writer,
+        }
+    }
+
+    #[inline(always)]
+    fn decode_as<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        T::decode_option(self, reader)
+    }
+}
+
+impl<T: Value> Value for Box<T> {
+    const TYPE: Type = T::TYPE;
+    const MIN: [usize; 2] = T::MIN;
+
+    #[inline(always)]
+    fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
+        (**self).size(sizer)
+    }
+
+    #[inline(always)]
+    fn encode<W: Writer>(&self, writer: W) -> W {
+        (**self).encode(writer)
+    }
+
+    #[inline(always)]
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        reader.charge(size_of::<T>())?;
+        (**self).decode(reader)
+    }
+}
