@@ -1,0 +1,188 @@
+//! What the compiler has to say about an IDL: collected as data, rendered at the very end.
+//!
+//! Nothing in the compiler prints or stops at the first fault; each finding becomes a [`Diagnostic`] and work
+//! goes on, so that a user sees all faults of all files at once.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use crate::model::Span;
+use crate::source::SourceMap;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The file cannot be compiled.
+    Error,
+    /// The file can be compiled, but someone should look.
+    Warning,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Stable name of the kind of finding, such as `unknown-type`.
+    pub code: &'static str,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// Places, the one to look at first in front. Empty only if no file could be read.
+    pub labels: Vec<Label>,
+    /// Facts that explain it.
+    pub notes: Vec<String>,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+/// A place with a remark.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// What to see there.
+    pub message: String,
+}
+
+impl Diagnostic {
+    pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Diagnostic::new(Severity::Error, code, message.into())
+    }
+
+    pub(crate) fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Diagnostic::new(Severity::Warning, code, message.into())
+    }
+
+    fn new(severity: Severity, code: &'static str, message: String) -> Self {
+        Diagnostic { severity, code, message, labels: Vec::new(), notes: Vec::new(), help: None }
+    }
+
+    /// Adds a place; the first one added is the primary one.
+    pub(crate) fn at(mut self, span: Span, message: impl Into<String>) -> Self {
+        self.labels.push(Label { span, message: message.into() });
+        self
+    }
+
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn help_maybe(mut self, help: Option<String>) -> Self {
+        self.help = self.help.or(help);
+        self
+    }
+
+    /// `file:line:col: error: message`, for editors and logs.
+    pub fn one_line(&self, sources: &SourceMap) -> String {
+        let mut line = String::new();
+        if let Some(label) = self.labels.first() {
+            let file = sources.file(label.span.file);
+            let (number, column) = file.position(label.span.start as usize);
+            let _ = write!(line, "{}:{number}:{column}: ", file.path);
+        }
+        let _ = write!(line, "{}: {}", self.severity.name(), self.message);
+        line
+    }
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+/// Whether any finding keeps the input from being compiled.
+pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+/// Renders findings for people: each with its source lines, marks and remarks.
+pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, colour: bool) -> String {
+    let mut cache = Cache { sources, parsed: HashMap::new() };
+    let mut out = Vec::new();
+    for diagnostic in diagnostics {
+        let Some(report) = report(diagnostic, sources, colour) else {
+            out.extend_from_slice(diagnostic.one_line(sources).as_bytes());
+            out.push(b'\n');
+            continue;
+        };
+        // Writing to memory cannot fail, and the cache knows every file a span can name.
+        let _ = report.write(&mut cache, &mut out);
+    }
+    let text = String::from_utf8_lossy(&out);
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
+
+type Place = (String, std::ops::Range<usize>);
+
+fn report(
+    diagnostic: &Diagnostic,
+    sources: &SourceMap,
+    colour: bool,
+) -> Option<ariadne::Report<'static, Place>> {
+    let (kind, paint) = match diagnostic.severity {
+        Severity::Error => (ariadne::ReportKind::Error, ariadne::Color::Red),
+        Severity::Warning => (ariadne::ReportKind::Warning, ariadne::Color::Yellow),
+    };
+    let first = diagnostic.labels.first()?;
+    let config = ariadne::Config::new().with_color(colour).with_index_type(ariadne::IndexType::Byte);
+    let mut builder = ariadne::Report::build(kind, place(first.span, sources))
+        .with_config(config)
+        .with_code(diagnostic.code)
+        .with_message(&diagnostic.message);
+    for (index, label) in diagnostic.labels.iter().enumerate() {
+        let mut mark = ariadne::Label::new(place(label.span, sources)).with_order(index as i32);
+        if !label.message.is_empty() {
+            mark = mark.with_message(&label.message);
+        }
+        let paint = if index == 0 { paint } else { ariadne::Color::Blue };
+        builder = builder.with_label(mark.with_color(paint));
+    }
+    for note in &diagnostic.notes {
+        builder.add_note(note);
+    }
+    if let Some(help) = &diagnostic.help {
+        builder.set_help(help);
+    }
+    Some(builder.finish())
+}
+
+/// The span as the renderer wants it: within the text, on character boundaries.
+fn place(span: Span, sources: &SourceMap) -> Place {
+    let file = sources.file(span.file);
+    let start = file.text.floor_char_boundary(span.start as usize);
+    let end = file.text.ceil_char_boundary(span.end as usize).max(start);
+    (file.path.clone(), start..end)
+}
+
+struct Cache<'a> {
+    sources: &'a SourceMap,
+    parsed: HashMap<String, ariadne::Source<&'a str>>,
+}
+
+impl<'a> ariadne::Cache<String> for Cache<'a> {
+    type Storage = &'a str;
+
+    fn fetch(&mut self, path: &String) -> Result<&ariadne::Source<&'a str>, impl std::fmt::Debug> {
+        if !self.parsed.contains_key(path) {
+            let file = self.sources.iter().find(|(_, file)| file.path == *path);
+            let text = file.map(|(_, file)| file.text.as_str()).ok_or("no such file")?;
+            self.parsed.insert(path.clone(), ariadne::Source::from(text));
+        }
+        self.parsed.get(path).ok_or("no such file")
+    }
+
+    fn display<'b>(&self, path: &'b String) -> Option<impl std::fmt::Display + 'b> {
+        Some(path)
+    }
+}
