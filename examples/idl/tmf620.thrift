@@ -451,62 +451,76 @@ struct CatalogEvent {
   2: optional CatalogResource event
 }
 
-/** Lists take a filter on lifecycleStatus; anything else is an ApiError with status 400. */
+/**
+ * NotFound is for ids, ApiError for everything else a caller can do wrong.
+ *
+ * Lists take a filter on lifecycleStatus; any other filter is an ApiError with status 400.
+ */
 service ProductCatalogService {
   ProductOfferingPage listProductOffering(1: tmf_common.ListQuery query)
-    throws (1: tmf_common.ApiError error) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   ProductOffering retrieveProductOffering(1: string id)
-    throws (1: tmf_common.NotFound notFound) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   ProductOffering createProductOffering(1: ProductOfferingCreate offering)
-    throws (1: tmf_common.ApiError error)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
   ProductOffering patchProductOffering(1: string id, 2: ProductOfferingUpdate change)
     throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
-  void deleteProductOffering(1: string id) throws (1: tmf_common.NotFound notFound)
+  void deleteProductOffering(1: string id)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
 
   ProductOfferingPricePage listProductOfferingPrice(1: tmf_common.ListQuery query)
-    throws (1: tmf_common.ApiError error) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   ProductOfferingPrice retrieveProductOfferingPrice(1: string id)
-    throws (1: tmf_common.NotFound notFound) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   ProductOfferingPrice createProductOfferingPrice(1: ProductOfferingPriceCreate price)
-    throws (1: tmf_common.ApiError error)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
   ProductOfferingPrice patchProductOfferingPrice(1: string id, 2: ProductOfferingPriceUpdate change)
     throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
-  void deleteProductOfferingPrice(1: string id) throws (1: tmf_common.NotFound notFound)
+  void deleteProductOfferingPrice(1: string id)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
 
   ProductSpecificationPage listProductSpecification(1: tmf_common.ListQuery query)
-    throws (1: tmf_common.ApiError error) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   ProductSpecification retrieveProductSpecification(1: string id)
-    throws (1: tmf_common.NotFound notFound) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   ProductSpecification createProductSpecification(1: ProductSpecificationCreate specification)
-    throws (1: tmf_common.ApiError error)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
   ProductSpecification patchProductSpecification(1: string id, 2: ProductSpecificationUpdate change)
     throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
-  void deleteProductSpecification(1: string id) throws (1: tmf_common.NotFound notFound)
+  void deleteProductSpecification(1: string id)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
 
   CategoryPage listCategory(1: tmf_common.ListQuery query)
-    throws (1: tmf_common.ApiError error) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   Category retrieveCategory(1: string id)
-    throws (1: tmf_common.NotFound notFound) (rpc.idempotent = "true")
-  Category createCategory(1: CategoryCreate category) throws (1: tmf_common.ApiError error)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
+  Category createCategory(1: CategoryCreate category)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
   Category patchCategory(1: string id, 2: CategoryUpdate change)
     throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
-  void deleteCategory(1: string id) throws (1: tmf_common.NotFound notFound)
+  void deleteCategory(1: string id)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
 
   CatalogPage listCatalog(1: tmf_common.ListQuery query)
-    throws (1: tmf_common.ApiError error) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   Catalog retrieveCatalog(1: string id)
-    throws (1: tmf_common.NotFound notFound) (rpc.idempotent = "true")
-  Catalog createCatalog(1: CatalogCreate catalog) throws (1: tmf_common.ApiError error)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
+  Catalog createCatalog(1: CatalogCreate catalog)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
   Catalog patchCatalog(1: string id, 2: CatalogUpdate change)
     throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
-  void deleteCatalog(1: string id) throws (1: tmf_common.NotFound notFound)
+  void deleteCatalog(1: string id)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
 
   /** The offerings there are among those asked for, by id. */
-  map<string, ProductOffering> batchRetrieveProductOffering(1: set<string> ids) (rpc.idempotent = "true")
+  map<string, ProductOffering> batchRetrieveProductOffering(1: set<string> ids)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
 
   /** Sends every change to the callback from now on. */
-  tmf_common.Hub registerListener(1: tmf_common.HubInput hub) throws (1: tmf_common.ApiError error)
-  void unregisterListener(1: string id) throws (1: tmf_common.NotFound notFound)
+  tmf_common.Hub registerListener(1: tmf_common.HubInput hub)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
+  void unregisterListener(1: string id)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
 }
 
 /** Served by those who registered for changes. */

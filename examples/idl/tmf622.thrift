@@ -255,30 +255,37 @@ struct OrderEvent {
   2: optional OrderResource event
 }
 
-/** Lists take a filter on state; anything else is an ApiError with status 400. */
+/**
+ * NotFound is for ids, ApiError for everything else a caller can do wrong.
+ *
+ * Lists take a filter on state; any other filter is an ApiError with status 400.
+ */
 service ProductOrderingService {
   ProductOrderPage listProductOrder(1: tmf_common.ListQuery query)
-    throws (1: tmf_common.ApiError error) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   ProductOrder retrieveProductOrder(1: string id)
-    throws (1: tmf_common.NotFound notFound) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   /** NotFound names an offering the catalogue doesn't know; an order without items is an ApiError with status 422. */
   ProductOrder createProductOrder(1: ProductOrderCreate order)
     throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
   ProductOrder patchProductOrder(1: string id, 2: ProductOrderUpdate change)
     throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
-  void deleteProductOrder(1: string id) throws (1: tmf_common.NotFound notFound)
+  void deleteProductOrder(1: string id)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
 
   CancelProductOrderPage listCancelProductOrder(1: tmf_common.ListQuery query)
-    throws (1: tmf_common.ApiError error) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   CancelProductOrder retrieveCancelProductOrder(1: string id)
-    throws (1: tmf_common.NotFound notFound) (rpc.idempotent = "true")
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error) (rpc.idempotent = "true")
   /** Cancels the order at once where its state allows it, else an ApiError with status 409. */
   CancelProductOrder createCancelProductOrder(1: CancelProductOrderCreate cancellation)
     throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
 
   /** Sends every change to the callback from now on. */
-  tmf_common.Hub registerListener(1: tmf_common.HubInput hub) throws (1: tmf_common.ApiError error)
-  void unregisterListener(1: string id) throws (1: tmf_common.NotFound notFound)
+  tmf_common.Hub registerListener(1: tmf_common.HubInput hub)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
+  void unregisterListener(1: string id)
+    throws (1: tmf_common.NotFound notFound, 2: tmf_common.ApiError error)
 }
 
 /** Served by those who registered for changes. */
