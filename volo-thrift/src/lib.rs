@@ -1,4 +1,13 @@
-//! Thrift over volo-core.
+//! Thrift over `volo-core`: protocols, framings, client and server.
 #![warn(missing_docs)]
 
+mod error;
+mod exception;
+mod limits;
+mod method;
 pub mod protocol;
+
+pub use error::{ClientError, Never, ServerError};
+pub use exception::{ApplicationException, ApplicationKind, BizError};
+pub use limits::Limits;
+pub use method::{HandlerFuture, Method, Service};

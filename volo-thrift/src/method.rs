@@ -1,0 +1,33 @@
+//! What a service is at run time: named methods and a dispatcher.
+
+use std::{future::Future, pin::Pin};
+
+use volo_core::{Request, Response, Result};
+
+/// One method of a service, as the IDL has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// The service's name.
+    pub service: &'static str,
+    /// The method's name.
+    pub name: &'static str,
+    /// Whether no reply is sent.
+    pub oneway: bool,
+    /// Whether it may be executed twice with the effect of once (annotation `rpc.idempotent`).
+    pub idempotent: bool,
+}
+
+/// The future of a handler.
+pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+
+/// A service that a server can offer; implemented by the generated `…Server` types.
+pub trait Service: Send + Sync + 'static {
+    /// The service's name as the IDL has it.
+    fn name(&self) -> &'static str;
+
+    /// Its methods, inherited ones included.
+    fn methods(&self) -> &'static [Method];
+
+    /// Starts the method with this index in [`Service::methods`].
+    fn call(&self, method: usize, request: Request) -> HandlerFuture;
+}
