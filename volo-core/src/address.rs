@@ -82,6 +82,14 @@ impl From<SocketAddr> for Address {
     }
 }
 
+impl TryFrom<&str> for Address {
+    type Error = ParseAddressError;
+
+    fn try_from(text: &str) -> Result<Self, ParseAddressError> {
+        text.parse()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
