@@ -8,6 +8,7 @@ mod exception;
 mod limits;
 mod method;
 pub mod protocol;
+pub mod wire;
 
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};

@@ -1,0 +1,101 @@
+//! A position in a frame; every read is checked against the frame's end and names what was cut short.
+
+use bytes::Bytes;
+use faststr::FastStr;
+
+use super::WireError;
+
+/// Texts up to this length are copied into the string itself; longer ones share the frame.
+const INLINE_MAX: usize = 30;
+
+pub(super) struct Cursor<'a> {
+    frame: &'a Bytes,
+    position: usize,
+    end: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(frame: &'a Bytes) -> Self {
+        Cursor { frame, position: 0, end: frame.len() }
+    }
+
+    /// Splits off a cursor over the next `len` bytes.
+    pub(super) fn split(&mut self, len: usize, what: &'static str) -> Result<Cursor<'a>, WireError> {
+        let start = self.position;
+        self.take(len, what)?;
+        Ok(Cursor { frame: self.frame, position: start, end: self.position })
+    }
+
+    pub(super) fn remaining(&self) -> usize {
+        self.end - self.position
+    }
+
+    /// The bytes left.
+    pub(super) fn as_slice(&self) -> &'a [u8] {
+        self.frame.get(self.position..self.end).unwrap_or_default()
+    }
+
+    /// The next byte, which stays unread.
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.as_slice().first().copied()
+    }
+
+    /// The bytes left, sharing the frame.
+    pub(super) fn rest(&self) -> Bytes {
+        self.frame.slice(self.position..self.end)
+    }
+
+    pub(super) fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], WireError> {
+        let bytes = self.as_slice().get(..len).ok_or_else(|| WireError::cut_short(what))?;
+        self.position += len;
+        Ok(bytes)
+    }
+
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], WireError> {
+        let bytes = self.as_slice().first_chunk().ok_or_else(|| WireError::cut_short(what))?;
+        self.position += N;
+        Ok(*bytes)
+    }
+
+    pub(super) fn u8(&mut self, what: &'static str) -> Result<u8, WireError> {
+        self.array(what).map(|[byte]| byte)
+    }
+
+    pub(super) fn u16(&mut self, what: &'static str) -> Result<u16, WireError> {
+        self.array(what).map(u16::from_be_bytes)
+    }
+
+    pub(super) fn u32(&mut self, what: &'static str) -> Result<u32, WireError> {
+        self.array(what).map(u32::from_be_bytes)
+    }
+
+    pub(super) fn i32(&mut self, what: &'static str) -> Result<i32, WireError> {
+        self.array(what).map(i32::from_be_bytes)
+    }
+
+    /// An unsigned variable-length integer of at most 32 bits.
+    pub(super) fn varint(&mut self, what: &'static str) -> Result<u32, WireError> {
+        let mut value = 0u64;
+        for shift in (0..35).step_by(7) {
+            let byte = self.u8(what)?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                let fits = u32::try_from(value);
+                return fits.map_err(|_| WireError::protocol(format!("{what} is beyond 32 bits")));
+            }
+        }
+        Err(WireError::protocol(format!("{what} is a variable-length integer of more than 5 bytes")))
+    }
+
+    /// A text of `len` bytes, valid UTF-8.
+    pub(super) fn text(&mut self, len: usize, what: &'static str) -> Result<FastStr, WireError> {
+        let start = self.position;
+        let bytes = self.take(len, what)?;
+        let text = if len <= INLINE_MAX {
+            simdutf8::basic::from_utf8(bytes).ok().map(FastStr::new)
+        } else {
+            FastStr::from_bytes(self.frame.slice(start..start + len)).ok()
+        };
+        text.ok_or_else(|| WireError::protocol(format!("{what} is not valid UTF-8")))
+    }
+}

@@ -1,0 +1,86 @@
+//! A message on its way out: its exact size and its bytes, from one description.
+
+use volo_core::{Body, Error, ErrorKind, Result, Size, Span, span::COPY_MAX};
+
+use super::{
+    Dialect, Framing, Header, MessageHead,
+    sink::{Count, Sink},
+    ttheader,
+};
+use crate::Limits;
+
+/// One message and all that goes before it.
+///
+/// Call [`Outgoing::size`], reserve so much, then [`Outgoing::encode`] with that size.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// How to write it.
+    pub dialect: Dialect,
+    /// Ignored by framings without a header.
+    pub header: &'a Header,
+    /// What it is, and its sequence id, which goes into the header as well.
+    pub head: &'a MessageHead,
+    /// The args or result struct, or the exception.
+    pub body: &'a Body,
+}
+
+impl Outgoing<'_> {
+    /// The exact size of the frame; bodies of at least `link_min` bytes are linked.
+    ///
+    /// # Errors
+    /// When the body can't be written in this dialect, or a length passes a limit or what its field can hold.
+    pub fn size(&self, link_min: usize, limits: &Limits) -> Result<Size> {
+        let mut front = Count::default();
+        self.write_front(0, limits.header_max, &mut front)?;
+        let size = self.body_size(link_min)?.plus(front.position());
+        if size.total() > limits.message_max {
+            let (total, max) = (size.total(), limits.message_max);
+            return Err(fault(format!("message of {total} bytes passes message_max of {max}")));
+        }
+        Ok(size)
+    }
+
+    /// Writes the frame, whose size [`Outgoing::size`] gave, into a fresh span.
+    ///
+    /// # Errors
+    /// As [`Outgoing::size`]; what was written is to be rolled back then.
+    pub fn encode(&self, size: Size, span: &mut Span<'_>) -> Result<()> {
+        self.write_front(size.total(), usize::MAX, span)?;
+        match self.body {
+            Body::Typed(message) => message.encode_into(self.dialect.protocol.format(), span),
+            Body::Raw(raw) => span.put_body(&raw.bytes),
+        }
+        Ok(())
+    }
+
+    fn write_front(&self, total: usize, header_max: usize, sink: &mut impl Sink) -> Result<()> {
+        let Dialect { framing, protocol } = self.dialect;
+        if framing.has_header() {
+            self.header.write(self.head.sequence_id, protocol, total, header_max, sink)?;
+        }
+        if matches!(framing, Framing::Framed | Framing::TtHeaderFramed) {
+            sink.put(&ttheader::frame_length(total.saturating_sub(sink.position()))?);
+        }
+        self.head.write(protocol, sink)
+    }
+
+    fn body_size(&self, link_min: usize) -> Result<Size> {
+        let format = self.dialect.protocol.format();
+        match self.body {
+            Body::Typed(message) => message.encoded_size(format, link_min),
+            Body::Raw(raw) if raw.format != format => {
+                let text =
+                    format!("encoded body of format {} for a peer of format {}", raw.format.0, format.0);
+                Err(fault(text))
+            }
+            Body::Raw(raw) if raw.bytes.len() < link_min.max(COPY_MAX + 1) => {
+                Ok(Size::inline(raw.bytes.len()))
+            }
+            Body::Raw(raw) => Ok(Size { inline: 0, linked: raw.bytes.len() }),
+        }
+    }
+}
+
+fn fault(text: String) -> Error {
+    Error::new(ErrorKind::Encode, text)
+}
