@@ -1,10 +1,8 @@
 //! Thrift IDL in, Rust text out.
 #![forbid(unsafe_code)]
 
-pub mod ast;
-pub mod diag;
-pub mod lex;
+mod emit;
 pub mod model;
-pub mod parse;
-pub mod source;
-mod suggest;
+mod options;
+
+pub use options::Options;
