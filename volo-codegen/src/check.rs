@@ -31,8 +31,9 @@ fn break_typedefs(model: &mut Model, diagnostics: &mut Vec<Diagnostic>) {
     for cycle in graph::cycles(&edges) {
         let chain = graph::chain(&cycle, |node| model.typedefs[node].name.as_str());
         let mut diagnostic = Diagnostic::error("typedef-cycle", format!("typedefs mean each other: {chain}"));
-        for (node, _) in graph::steps(&cycle) {
-            diagnostic = diagnostic.at(model.typedefs[node].meta.name_span, "");
+        for (node, to) in graph::steps(&cycle) {
+            let message = format!("means `{}`", model.typedefs[to].name);
+            diagnostic = diagnostic.at(model.typedefs[node].meta.name_span, message);
         }
         diagnostics.push(diagnostic.help("a recursive type needs a struct on the way"));
     }
@@ -84,8 +85,9 @@ fn break_services(model: &mut Model, diagnostics: &mut Vec<Diagnostic>) {
         let chain = graph::chain(&cycle, |node| model.services[node].name.as_str());
         let mut diagnostic =
             Diagnostic::error("extends-cycle", format!("services extend each other: {chain}"));
-        for (node, _) in graph::steps(&cycle) {
-            diagnostic = diagnostic.at(model.services[node].meta.name_span, "");
+        for (node, to) in graph::steps(&cycle) {
+            let message = format!("extends `{}`", model.services[to].name);
+            diagnostic = diagnostic.at(model.services[node].meta.name_span, message);
         }
         diagnostics.push(diagnostic);
         cycle.iter().for_each(|node| model.services[*node].extends = None);
