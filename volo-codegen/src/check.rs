@@ -1,6 +1,6 @@
 //! Rules that need the whole model: cycles, inheritance, exceptions, names across files.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::diag::Diagnostic;
 use crate::graph;
@@ -31,8 +31,9 @@ fn break_typedefs(model: &mut Model, diagnostics: &mut Vec<Diagnostic>) {
     for cycle in graph::cycles(&edges) {
         let chain = graph::chain(&cycle, |node| model.typedefs[node].name.as_str());
         let mut diagnostic = Diagnostic::error("typedef-cycle", format!("typedefs mean each other: {chain}"));
-        for (node, _) in graph::steps(&cycle) {
-            diagnostic = diagnostic.at(model.typedefs[node].meta.name_span, "");
+        for (node, to) in graph::steps(&cycle) {
+            let message = format!("means `{}`", model.typedefs[to].name);
+            diagnostic = diagnostic.at(model.typedefs[node].meta.name_span, message);
         }
         diagnostics.push(diagnostic.help("a recursive type needs a struct on the way"));
     }
@@ -84,8 +85,9 @@ fn break_services(model: &mut Model, diagnostics: &mut Vec<Diagnostic>) {
         let chain = graph::chain(&cycle, |node| model.services[node].name.as_str());
         let mut diagnostic =
             Diagnostic::error("extends-cycle", format!("services extend each other: {chain}"));
-        for (node, _) in graph::steps(&cycle) {
-            diagnostic = diagnostic.at(model.services[node].meta.name_span, "");
+        for (node, to) in graph::steps(&cycle) {
+            let message = format!("extends `{}`", model.services[to].name);
+            diagnostic = diagnostic.at(model.services[node].meta.name_span, message);
         }
         diagnostics.push(diagnostic);
         cycle.iter().for_each(|node| model.services[*node].extends = None);
@@ -296,14 +298,8 @@ fn check_module_clashes(model: &Model, diagnostics: &mut Vec<Diagnostic>) {
     for (index, file) in model.files.iter().enumerate() {
         let id = FileId(index as u32);
         for item in &file.items {
-            let (name, span, is_type) = match item {
-                Item::Typedef(id) => (&model[*id].name, model[*id].meta.name_span, true),
-                Item::Const(id) => (&model[*id].name, model[*id].meta.name_span, false),
-                Item::Enum(id) => (&model[*id].name, model[*id].meta.name_span, true),
-                Item::Struct(id) => (&model[*id].name, model[*id].meta.name_span, true),
-                Item::Service(id) => (&model[*id].name, model[*id].meta.name_span, true),
-            };
-            let key = (file.rust_module.as_slice(), is_type, name.as_str());
+            let (name, span, is_type) = named(model, *item);
+            let key = (file.rust_module.as_slice(), is_type, name);
             let (other, earlier) = *seen.entry(key).or_insert((id, span));
             if other != id {
                 let module = file.rust_module.join("::");
@@ -318,22 +314,58 @@ fn check_module_clashes(model: &Model, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Two included files of the same stem cannot be told apart by `stem.Name`.
+/// Rules about what a file includes.
 fn check_includes(model: &Model, files: &[Loaded], diagnostics: &mut Vec<Diagnostic>) {
-    for loaded in files {
+    for (index, loaded) in files.iter().enumerate() {
+        let file = FileId(index as u32);
         let mut stems: HashMap<&str, Span> = HashMap::new();
-        let mut reported = HashSet::new();
-        for (id, span) in &loaded.includes {
-            let stem = model[*id].stem.as_str();
-            let Some(earlier) = stems.insert(stem, *span) else { continue };
-            if reported.insert(stem) {
-                let diagnostic =
-                    Diagnostic::warning("same-stem", format!("two included files are called `{stem}`"))
-                        .at(*span, "hides names of the other")
-                        .at(earlier, "the other")
-                        .help("rename one of the files");
+        for (included, span) in &loaded.includes {
+            let stem = model[*included].stem.as_str();
+            if let Some(earlier) = stems.insert(stem, *span) {
+                let message = format!("two included files are called `{stem}`");
+                let diagnostic = Diagnostic::warning("same-stem", message)
+                    .at(*span, "hides names of the other")
+                    .at(earlier, "the other")
+                    .help("rename one of the files");
                 diagnostics.push(diagnostic);
             }
+            check_same_types(model, file, *included, diagnostics);
         }
     }
+}
+
+/// Apache refuses a type whose name an included file of the same namespaces declares, too. Here the files have
+/// modules of their own, unless [`check_module_clashes`] says otherwise.
+fn check_same_types(model: &Model, file: FileId, included: FileId, diagnostics: &mut Vec<Diagnostic>) {
+    let namespaces = |file: FileId| -> std::collections::BTreeMap<&str, &str> {
+        model[file].namespaces.iter().map(|line| (line.lang.as_str(), line.name.as_str())).collect()
+    };
+    let apart = model[file].rust_module != model[included].rust_module;
+    if !apart || namespaces(file) != namespaces(included) {
+        return;
+    }
+    let named = |item: &Item| Some(named(model, *item)).filter(|(.., is_type)| *is_type);
+    let theirs: HashMap<&str, Span> =
+        model[included].items.iter().filter_map(named).map(|(name, span, _)| (name, span)).collect();
+    for (name, span, _) in model[file].items.iter().filter_map(named) {
+        let Some(earlier) = theirs.get(name) else { continue };
+        let message = format!("an included file declares `{name}`, too");
+        let diagnostic = Diagnostic::warning("portable-type-name", message)
+            .at(span, "Apache's compiler refuses this")
+            .at(*earlier, "the other")
+            .help("rename one, or give the files different namespaces");
+        diagnostics.push(diagnostic);
+    }
+}
+
+/// Name, its place, and whether it is one of a type or service.
+fn named(model: &Model, item: Item) -> (&str, Span, bool) {
+    let (name, meta) = match item {
+        Item::Typedef(id) => (&model[id].name, &model[id].meta),
+        Item::Const(id) => (&model[id].name, &model[id].meta),
+        Item::Enum(id) => (&model[id].name, &model[id].meta),
+        Item::Struct(id) => (&model[id].name, &model[id].meta),
+        Item::Service(id) => (&model[id].name, &model[id].meta),
+    };
+    (name, meta.name_span, !matches!(item, Item::Const(_)))
 }

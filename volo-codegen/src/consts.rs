@@ -64,8 +64,9 @@ impl Evaluator<'_> {
             let chain = graph::chain(&cycle, |node| consts[node].name.as_str());
             let mut diagnostic =
                 Diagnostic::error("const-cycle", format!("constants define each other: {chain}"));
-            for (node, _) in graph::steps(&cycle) {
-                diagnostic = diagnostic.at(consts[node].meta.name_span, "");
+            for (node, to) in graph::steps(&cycle) {
+                let message = format!("needs `{}`", consts[to].name);
+                diagnostic = diagnostic.at(consts[node].meta.name_span, message);
             }
             self.diagnostics.push(diagnostic);
         }

@@ -133,7 +133,7 @@ fn report_cycles(files: &[Loaded], sources: &SourceMap, diagnostics: &mut Vec<Di
         for (from, to) in graph::steps(&cycle) {
             let include = files[from].includes.iter().find(|(id, _)| id.index() == to);
             if let Some((_, span)) = include {
-                diagnostic = diagnostic.at(*span, "");
+                diagnostic = diagnostic.at(*span, format!("includes `{}`", path(to)));
             }
         }
         let help = "move what both need into a third file";

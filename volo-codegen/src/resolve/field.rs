@@ -57,9 +57,8 @@ impl<'a> Resolver<'a, '_> {
             let id_span = field.id.map_or(span, |(_, span)| span);
             if let Some(earlier) = id.and_then(|id| ids.insert(id, id_span)) {
                 let message = format!("{owner} has two fields with id {}", id.unwrap_or_default());
-                let used = |free: i64| written.iter().any(|field| field.id.is_some_and(|(id, _)| id == free));
-                // Looked for only where that takes no time worth mentioning.
-                let free = (1..=written.len() as i64 + 1).take(1_000).find(|free| !used(*free));
+                let largest = written.iter().filter_map(|field| field.id).map(|(id, _)| id).max();
+                let free = largest.map(|id| id + 1).filter(|free| i16::try_from(*free).is_ok());
                 let diagnostic = Diagnostic::error("duplicate-id", message)
                     .at(id_span, "again here")
                     .at(earlier, "first used here")
