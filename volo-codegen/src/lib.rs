@@ -77,8 +77,7 @@ pub struct Compiled {
 /// Rust code for the given files and all they include.
 pub fn compile(roots: &[&str], source: &dyn Source, options: &Options) -> Compiled {
     let Loaded { model, diagnostics, sources } = load(roots, source);
-    let files = model.map(|model| {
-        vec![OutputFile { path: options.out_file.clone(), text: emit::emit(&model, options) }]
-    });
+    let files = model
+        .map(|model| vec![OutputFile { path: options.out_file.clone(), text: emit::emit(&model, options) }]);
     Compiled { files, diagnostics, sources }
 }

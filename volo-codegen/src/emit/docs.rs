@@ -16,7 +16,8 @@ pub(super) fn lines(docs: &str) -> Vec<String> {
     // Width of the list item's marker that the current paragraph belongs to.
     let mut item = 0;
     for line in docs.lines() {
-        let line: String = line.chars().filter(|c| !is_harmful(*c)).map(|c| if c == '\t' { ' ' } else { c }).collect();
+        let line: String =
+            line.chars().filter(|c| !is_harmful(*c)).map(|c| if c == '\t' { ' ' } else { c }).collect();
         let line = line.trim();
         let marker = marker_width(line);
         if marker > 0 || line.is_empty() {
@@ -30,7 +31,9 @@ pub(super) fn lines(docs: &str) -> Vec<String> {
 
 /// Control characters, and those that reverse the direction of text (rustc refuses them).
 fn is_harmful(c: char) -> bool {
-    (c.is_control() && c != '\t') || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c)
+    (c.is_control() && c != '\t')
+        || ('\u{202a}'..='\u{202e}').contains(&c)
+        || ('\u{2066}'..='\u{2069}').contains(&c)
 }
 
 /// Width of `- ` or `12. ` in front of a list item's text, else 0.

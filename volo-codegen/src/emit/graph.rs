@@ -25,7 +25,8 @@ impl Graph {
     pub(super) fn new(model: &Model) -> Graph {
         let count = model.structs.len();
         let all = Derives { eq: true, hash_and_ord: true };
-        let mut graph = Graph { keyed: vec![false; count], derives: vec![all; count], mins: vec![[0, 0]; count] };
+        let mut graph =
+            Graph { keyed: vec![false; count], derives: vec![all; count], mins: vec![[0, 0]; count] };
         graph.find_keyed(model);
         graph.find_derives(model);
         for id in struct_ids(model) {

@@ -141,11 +141,18 @@ impl Names {
             names.handler = claim("H".to_owned(), taken);
             taken.remove(&names.handler);
             for function in &model[id].functions {
-                let stem = format!("{service}{}", case::camel_part(own_name(&function.name, &function.meta.annotations)));
+                let stem = format!(
+                    "{service}{}",
+                    case::camel_part(own_name(&function.name, &function.meta.annotations))
+                );
                 names.functions.push(FunctionNames {
                     method: String::new(),
                     args: claim(format!("{stem}Args"), taken),
-                    result: if function.oneway { String::new() } else { claim(format!("{stem}Result"), taken) },
+                    result: if function.oneway {
+                        String::new()
+                    } else {
+                        claim(format!("{stem}Result"), taken)
+                    },
                     exception: match function.throws.is_empty() {
                         true => String::new(),
                         false => claim(format!("{stem}Exception"), taken),
@@ -183,7 +190,8 @@ pub(super) fn arm_names(fields: &[Field], last: &str) -> (Vec<String>, String) {
 
 /// The names of an enum's values, in order.
 pub(super) fn value_names(values: &[crate::model::EnumValue]) -> Vec<String> {
-    let wanted = values.iter().map(|value| Wanted::new(&value.name, &value.meta.annotations, case::screaming));
+    let wanted =
+        values.iter().map(|value| Wanted::new(&value.name, &value.meta.annotations, case::screaming));
     settle(wanted.collect(), &mut BTreeSet::new())
 }
 

@@ -79,9 +79,10 @@ impl Method<'_> {
 fn write_trait(scope: &Scope<'_>, text: &mut Text, id: ServiceId, own: &[Method<'_>]) {
     let service = &scope.model[id];
     let bounds = match service.extends {
-        Some(parent) => {
-            scope.path(scope.names.module_of(scope.model[parent].file), &scope.names.services[parent.index()].service)
-        }
+        Some(parent) => scope.path(
+            scope.names.module_of(scope.model[parent].file),
+            &scope.names.services[parent.index()].service,
+        ),
         None => format!("{} + {} + 'static", scope.std("Send"), scope.std("Sync")),
     };
     let name = &scope.names.services[id.index()].service;
@@ -102,7 +103,13 @@ fn write_trait(scope: &Scope<'_>, text: &mut Text, id: ServiceId, own: &[Method<
     text.close("}");
 }
 
-fn write_client(scope: &Scope<'_>, text: &mut Text, id: ServiceId, names: &ServiceNames, methods: &[Method<'_>]) {
+fn write_client(
+    scope: &Scope<'_>,
+    text: &mut Text,
+    id: ServiceId,
+    names: &ServiceNames,
+    methods: &[Method<'_>],
+) {
     let wire_name = &scope.model[id].name;
     let client = &names.client;
     text.blank();
@@ -111,7 +118,11 @@ fn write_client(scope: &Scope<'_>, text: &mut Text, id: ServiceId, names: &Servi
     text.line(format!("pub struct {client}(rt::Client);"));
     text.blank();
     text.line(format!("/// Makes a [`{client}`]."));
-    text.assign(&format!("pub type {} =", names.builder), &Doc::text(format!("rt::ClientBuilder<{client}>")), ";");
+    text.assign(
+        &format!("pub type {} =", names.builder),
+        &Doc::text(format!("rt::ClientBuilder<{client}>")),
+        ";",
+    );
     text.blank();
     text.open(format!("impl rt::ServiceClient for {client} {{"));
     text.line(format!("const SERVICE: &'static str = {wire_name:?};"));
@@ -137,24 +148,20 @@ fn write_client(scope: &Scope<'_>, text: &mut Text, id: ServiceId, names: &Servi
         let arguments = method.arguments.iter().map(|(name, _)| Doc::text(name));
         text.doc("let args = ", &Doc::group(format!("{path} {{"), arguments, "}"), ";");
         let function = if method.function.oneway { "rt::send(" } else { "rt::call(" };
-        write_call(text, function, ["&self.0".to_owned(), format!("&{}[{index}]", names.methods), "args".to_owned()]);
+        let arguments = ["&self.0".to_owned(), format!("&{}[{index}]", names.methods), "args".to_owned()];
+        text.awaited(&Doc::group(function, arguments.into_iter().map(Doc::Text), ")"));
         text.close("}");
     }
     text.close("}");
 }
 
-/// An awaited call; `.await` has its own line if the arguments have.
-fn write_call(text: &mut Text, function: &str, arguments: [String; 3]) {
-    let call = Doc::group(function, arguments.into_iter().map(Doc::Text), ")");
-    let flat = format!("{}.await", call.flat());
-    if text.fits(&flat) {
-        return text.line(flat);
-    }
-    text.doc("", &call, "");
-    text.line(".await");
-}
-
-fn write_server(scope: &Scope<'_>, text: &mut Text, id: ServiceId, names: &ServiceNames, methods: &[Method<'_>]) {
+fn write_server(
+    scope: &Scope<'_>,
+    text: &mut Text,
+    id: ServiceId,
+    names: &ServiceNames,
+    methods: &[Method<'_>],
+) {
     let wire_name = &scope.model[id].name;
     let ServiceNames { service, server, handler: h, .. } = names;
     text.blank();
@@ -164,7 +171,7 @@ fn write_server(scope: &Scope<'_>, text: &mut Text, id: ServiceId, names: &Servi
     text.blank();
     text.open(format!("impl<{h}: {service}> {server}<{h}> {{"));
     text.line("/// A server that offers this service alone.");
-    text.line(format!("#[allow(clippy::new_ret_no_self, reason = \"what one wants is the server\")]"));
+    text.line("#[allow(clippy::new_ret_no_self, reason = \"what one wants is the server\")]");
     text.open(format!("pub fn new(handler: {h}) -> rt::Server {{"));
     text.line("rt::Server::new().add_service(Self::from_handler(handler))");
     text.close("}");
@@ -176,7 +183,7 @@ fn write_server(scope: &Scope<'_>, text: &mut Text, id: ServiceId, names: &Servi
     text.close("}");
 
     text.blank();
-    text.open(format!("impl<{h}: {service}> rt::Service for {server}<{h}> {{"));
+    text.open_impl(&format!("impl<{h}: {service}> rt::Service"), &format!("{server}<{h}>"));
     text.open("fn name(&self) -> &'static str {");
     text.line(format!("{wire_name:?}"));
     text.close("}");
@@ -207,7 +214,8 @@ fn write_dispatch(scope: &Scope<'_>, text: &mut Text, handler: &str, index: usiz
     let head = format!("async move |{args}: {}|", scope.path(method.module, &method.names.args));
     let mut arguments = vec!["&handler".to_owned()];
     arguments.extend(method.arguments.iter().map(|(name, _)| format!("args.{name}")));
-    let call = Doc::group(format!("{handler}::{}(", method.names.method), arguments.into_iter().map(Doc::Text), ")");
+    let call =
+        Doc::group(format!("{handler}::{}(", method.names.method), arguments.into_iter().map(Doc::Text), ")");
     let flat = format!("{index} => rt::handle(request, {head} {}.await),", call.flat());
     if text.fits(&flat) {
         return text.line(flat);
@@ -215,43 +223,41 @@ fn write_dispatch(scope: &Scope<'_>, text: &mut Text, handler: &str, index: usiz
     let hugging = format!("{index} => rt::handle(request, {head} {{");
     if text.fits(&hugging) {
         text.open(hugging);
-        write_await(text, &call);
+        text.awaited(&call);
         return text.close("}),");
     }
     text.open(format!("{index} => rt::handle("));
     text.line("request,");
     text.open(format!("{head} {{"));
-    write_await(text, &call);
+    text.awaited(&call);
     text.close("},");
     text.close("),");
 }
 
-fn write_await(text: &mut Text, call: &Doc) {
-    let flat = format!("{}.await", call.flat());
-    if text.fits(&flat) {
-        return text.line(flat);
-    }
-    text.doc("", call, "");
-    text.line(".await");
-}
-
-fn write_table(scope: &Scope<'_>, text: &mut Text, id: ServiceId, names: &ServiceNames, methods: &[Method<'_>]) {
+fn write_table(
+    scope: &Scope<'_>,
+    text: &mut Text,
+    id: ServiceId,
+    names: &ServiceNames,
+    methods: &[Method<'_>],
+) {
     let service = &scope.model[id];
     let rows = methods.iter().map(|method| {
         let function = method.function;
-        let mut row = format!("rt::Method::new({:?}, {:?})", service.name, function.name);
+        let mut close = ")".to_owned();
         if function.oneway {
-            row += ".oneway()";
+            close += ".oneway()";
         }
         let marks = [&function.meta.annotations, &service.meta.annotations];
         if marks.iter().any(|marks| matches!(marks.get("rpc.idempotent"), Some("1" | "true"))) {
-            row += ".idempotent()";
+            close += ".idempotent()";
         }
-        Doc::Text(row)
+        let names = [&service.name, &function.name].map(|name| Doc::Text(format!("{name:?}")));
+        Doc::group("rt::Method::new(", names, close)
     });
     text.blank();
     let prefix = format!("static {}: [rt::Method; {}] =", names.methods, methods.len());
-    text.doc(&format!("{prefix} "), &Doc::group("[", rows, "]"), ";");
+    text.assign(&prefix, &Doc::group("[", rows, "]"), ";");
 }
 
 fn write_messages(scope: &Scope<'_>, text: &mut Text, method: &Method<'_>) {

@@ -3,7 +3,7 @@
 use super::docs;
 use super::graph::Derives;
 use super::names::field_names;
-use super::text::{Doc, Text};
+use super::text::{Doc, End, Text};
 use super::types::Scope;
 use super::values::{in_field, is_natural};
 use crate::model::{Docs, Field, Requiredness, Struct, StructId, StructKind, Type};
@@ -138,8 +138,11 @@ fn write_size(text: &mut Text, fields: &[Field], names: &[String]) {
     }
     text.open("fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {");
     text.line("let state = &mut S::START;");
-    let terms: Vec<String> =
-        fields.iter().zip(names).map(|(field, name)| format!("sizer.field(state, {}, &self.{name})", field.id)).collect();
+    let terms: Vec<String> = fields
+        .iter()
+        .zip(names)
+        .map(|(field, name)| format!("sizer.field(state, {}, &self.{name})", field.id))
+        .collect();
     text.sum("1", &terms);
     text.close("}");
 }
@@ -147,8 +150,11 @@ fn write_size(text: &mut Text, fields: &[Field], names: &[String]) {
 fn write_encode(text: &mut Text, fields: &[Field], names: &[String]) {
     text.blank();
     text.open("fn encode<W: rt::Writer>(&self, writer: W) -> W {");
-    let mut calls: Vec<String> =
-        fields.iter().zip(names).map(|(field, name)| format!("field(state, {}, &self.{name})", field.id)).collect();
+    let mut calls: Vec<String> = fields
+        .iter()
+        .zip(names)
+        .map(|(field, name)| format!("field(state, {}, &self.{name})", field.id))
+        .collect();
     calls.push("stop()".to_owned());
     if !fields.is_empty() {
         text.line("let state = &mut W::START;");
@@ -161,20 +167,24 @@ fn write_encode(text: &mut Text, fields: &[Field], names: &[String]) {
 pub(super) fn open_decode(scope: &Scope<'_>, text: &mut Text) {
     text.blank();
     let result = scope.std("Result");
-    text.open(format!(
-        "fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> {result}<(), rt::DecodeError> {{"
-    ));
+    let parameters = ["&mut self".to_owned(), "reader: &mut R".to_owned()];
+    let result = format!("{result}<(), rt::DecodeError>");
+    text.signature("fn decode<R: rt::Reader>", &parameters, &result, End::Brace);
 }
 
 fn write_decode(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     let wire_name = shape.wire_name;
     open_decode(scope, text);
     if shape.fields.is_empty() {
-        text.line(format!("reader.fields({wire_name:?}, |reader, field| reader.skip(field))"));
+        text.closure(&format!("reader.fields({wire_name:?}, |reader, field|"), "reader.skip(field)", ")");
         return text.close("}");
     }
-    let required: Vec<String> =
-        shape.fields.iter().filter(|field| is_required(field)).map(|field| format!("{:?}", field.name)).collect();
+    let required: Vec<String> = shape
+        .fields
+        .iter()
+        .filter(|field| is_required(field))
+        .map(|field| format!("{:?}", field.name))
+        .collect();
     if !required.is_empty() {
         let words = required.len().div_ceil(64);
         text.line(format!("let mut seen = rt::Seen::<{words}>::default();"));
@@ -182,7 +192,8 @@ fn write_decode(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[
     text.open(format!("reader.fields({wire_name:?}, |reader, field| match field.id() {{"));
     let mut index = 0;
     for (field, name) in shape.fields.iter().zip(names) {
-        let mut arguments = vec!["field".to_owned(), format!("{:?}", field.name), format!("&mut self.{name}")];
+        let mut arguments =
+            vec!["field".to_owned(), format!("{:?}", field.name), format!("&mut self.{name}")];
         let mut function = "field";
         if is_required(field) {
             function = "required";
@@ -214,7 +225,10 @@ fn write_error(scope: &Scope<'_>, text: &mut Text, item: &Struct, name: &str) {
     text.open("fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {");
     match message_field(scope, item) {
         Some((field, true)) => {
-            text.line(format!("write!(f, \"{}: {{}}\", self.{field}.as_deref().unwrap_or_default())", item.name));
+            text.line(format!(
+                "write!(f, \"{}: {{}}\", self.{field}.as_deref().unwrap_or_default())",
+                item.name
+            ));
         }
         Some((field, false)) => text.line(format!("write!(f, \"{}: {{}}\", self.{field})", item.name)),
         None => text.line("std::fmt::Debug::fmt(self, f)"),
@@ -232,9 +246,9 @@ fn message_field(scope: &Scope<'_>, item: &Struct) -> Option<(String, bool)> {
         matches!(scope.model.resolve(&field.ty), Type::String) && !super::graph::is_boxed(field)
     };
     let wanted = ["message", "msg", "why", "what", "reason"];
-    let field = wanted
-        .iter()
-        .find_map(|wanted| item.fields.iter().filter(is_text).find(|field| field.name.eq_ignore_ascii_case(wanted)))?;
+    let field = wanted.iter().find_map(|wanted| {
+        item.fields.iter().filter(is_text).find(|field| field.name.eq_ignore_ascii_case(wanted))
+    })?;
     let index = item.fields.iter().position(|other| other.id == field.id)?;
     Some((names[index].clone(), field.requiredness == Requiredness::Optional))
 }

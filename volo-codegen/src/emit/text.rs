@@ -6,7 +6,7 @@
 /// The widest line, as in the repository's rustfmt.toml.
 const WIDTH: usize = 110;
 const STEP: usize = 4;
-/// Array elements up to this long share lines when the array does not fit on one.
+/// Array elements and arguments up to this long share lines when they do not fit on one.
 const SHORT_ELEMENT: usize = 10;
 
 /// An expression or a type, which may be broken over several lines.
@@ -72,7 +72,7 @@ impl Doc {
         match self {
             Doc::Group { open, items, close } if !items.is_empty() => {
                 let inner = indent + STEP;
-                let body = match open.ends_with('[') && items.iter().all(Doc::is_short) {
+                let body = match open.ends_with(['[', '(']) && items.iter().all(Doc::is_short) {
                     true => fill(items, inner),
                     false => items.iter().map(|item| item.layout_item(inner)).collect(),
                 };
@@ -180,27 +180,73 @@ impl Text {
         }
     }
 
-    /// A function's head; `result` is the type behind the arrow.
+    /// A function's head, and with a brace everything after it one step deeper; `result` is the type behind the
+    /// arrow.
     pub(super) fn signature(&mut self, prefix: &str, arguments: &[String], result: &str, end: End) {
         let tail = if end == End::Brace { " {" } else { ";" };
         let flat = format!("{prefix}({}) -> {result}{tail}", arguments.join(", "));
         if self.fits(&flat) {
-            return self.line(flat);
+            self.line(flat);
+        } else {
+            self.broken_signature(prefix, arguments, &Doc::of_type(result), end);
         }
+        if end == End::Brace {
+            self.indent += STEP;
+        }
+    }
+
+    fn broken_signature(&mut self, prefix: &str, arguments: &[String], result: &Doc, end: End) {
+        let tail = if end == End::Brace { " {" } else { ";" };
         self.open(format!("{prefix}("));
         for argument in arguments {
             self.doc("", &Doc::of_type(argument), ",");
         }
         self.indent -= STEP;
-        let result = Doc::of_type(result);
-        let own_line = format!(") -> {}", result.flat());
-        let laid = result.layout(self.indent, self.indent + 5, 0);
-        if self.fits(&format!("{own_line}{tail}")) || (end == End::Semicolon) {
-            self.line(format!(") -> {laid}{tail}"));
-        } else {
+        // rustfmt lays the result out as if it began at the arrow, and counts the indentation twice when it asks
+        // whether the brace has room.
+        let laid = result.layout(self.indent, self.indent + "-> ".len(), 0);
+        let last = laid.lines().last().map_or(0, |line| line.chars().count());
+        let last = if laid.contains('\n') { last } else { self.indent + ") -> ".len() + last };
+        if end == End::Brace && self.indent + last + tail.len() > WIDTH {
             self.line(format!(") -> {laid}"));
             self.line("{");
+        } else {
+            self.line(format!(") -> {laid}{tail}"));
         }
+    }
+
+    /// An awaited call.
+    pub(super) fn awaited(&mut self, call: &Doc) {
+        let flat = call.flat();
+        if self.fits(&format!("{flat}.await")) {
+            return self.line(format!("{flat}.await"));
+        }
+        // rustfmt indents `.await`, unless the call's closing line stands alone already.
+        let step = if self.fits(&flat) { STEP } else { 0 };
+        self.doc("", call, "");
+        self.line_raw(&format!("{}.await", " ".repeat(step)));
+    }
+
+    /// A call that ends with a closure: `prefix body suffix`, with braces if the body needs its own line.
+    pub(super) fn closure(&mut self, prefix: &str, body: &str, suffix: &str) {
+        let flat = format!("{prefix} {body}{suffix}");
+        if self.fits(&flat) {
+            return self.line(flat);
+        }
+        self.open(format!("{prefix} {{"));
+        self.line(body);
+        self.close(format!("}}{suffix}"));
+    }
+
+    /// The first line of an `impl` of a trait.
+    pub(super) fn open_impl(&mut self, head: &str, of: &str) {
+        let flat = format!("{head} for {of} {{");
+        if self.fits(&flat) {
+            return self.open(flat);
+        }
+        self.line(head);
+        self.line_raw(&format!("{}for {of}", " ".repeat(STEP)));
+        self.open("{");
     }
 
     /// `first + term + …`, a term a line if they don't fit on one.
@@ -249,7 +295,10 @@ mod tests {
         assert_eq!(Doc::of_type(&ty).flat(), ty);
         let mut text = Text::default();
         text.doc("type X = ", &Doc::of_type(&ty), ";");
-        assert_eq!(text.finish(), format!("type X = Result<\n    Vec<{wide}>,\n    Error<{wide}, u8>,\n>;\n"));
+        assert_eq!(
+            text.finish(),
+            format!("type X = Result<\n    Vec<{wide}>,\n    Error<{wide}, u8>,\n>;\n")
+        );
     }
 
     #[test]

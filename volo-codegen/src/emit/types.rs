@@ -101,7 +101,13 @@ impl<'a> Scope<'a> {
     }
 
     /// Honours `pilota.rust_type = "btree"`: ordered at the outermost level.
-    fn annotated_type(&self, ty: &Type, on_type: &Annotations, on_field: &Annotations, keyed: bool) -> String {
+    fn annotated_type(
+        &self,
+        ty: &Type,
+        on_type: &Annotations,
+        on_field: &Annotations,
+        keyed: bool,
+    ) -> String {
         let ordered = wants_order(on_type) || wants_order(on_field);
         match self.model.resolve(ty) {
             Type::Set(element) if ordered => format!("{}<{}>", set(true), self.ty(element, true)),

@@ -42,7 +42,8 @@ fn write_default(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[Strin
     text.blank();
     text.open(format!("impl {} for {name} {{", scope.std("Default")));
     text.open("fn default() -> Self {");
-    let preset = item.fields.iter().zip(arms).find_map(|(field, arm)| Some((field, arm, field.default.as_ref()?)));
+    let preset =
+        item.fields.iter().zip(arms).find_map(|(field, arm)| Some((field, arm, field.default.as_ref()?)));
     match preset {
         Some((field, arm, value)) => {
             let value = expression(scope, &field.ty, value, scope.graph.is_keyed(id)).flat();
@@ -91,7 +92,8 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
     open_decode(scope, text);
     text.open(format!("reader.fields({:?}, |reader, field| match field.id() {{", item.name));
     for (field, arm) in &arms {
-        let arguments = ["reader".to_owned(), "field".to_owned(), format!("{:?}", field.name), "self".to_owned()];
+        let arguments =
+            ["reader".to_owned(), "field".to_owned(), format!("{:?}", field.name), "self".to_owned()];
         let arguments = arguments.into_iter().chain([format!("Self::{arm}")]).map(Doc::Text);
         text.doc(&format!("{} => ", field.id), &Doc::group("rt::arm(", arguments, ")"), ",");
     }

@@ -10,12 +10,9 @@ use crate::model::{EnumId, Field, Requiredness, StructId, StructKind, Type, Valu
 pub(super) fn expression(scope: &Scope<'_>, ty: &Type, value: &Value, keyed: bool) -> Doc {
     match (value, scope.model.resolve(ty)) {
         (Value::Double(number), _) if keyed => Doc::text(format!("rt::OrderedDouble::from({number:?})")),
-        (Value::String(text), _) => Doc::text(format!("rt::FastStr::from_static_str({text:?})")),
-        (Value::Binary(bytes), _) => Doc::text(format!("rt::Bytes::from_static({})", byte_string(bytes))),
         (Value::List(values), Type::List(element)) if !values.is_empty() => {
             Doc::group("vec![", values.iter().map(|value| expression(scope, element, value, keyed)), "]")
         }
-        (Value::List(_), _) => Doc::text(format!("{}::new()", scope.std("Vec"))),
         (Value::Set(values), Type::Set(element)) if !values.is_empty() => {
             let items = values.iter().map(|value| expression(scope, element, value, true));
             Doc::group(format!("{}::from_iter([", set(keyed)), items, "])")
@@ -27,10 +24,8 @@ pub(super) fn expression(scope: &Scope<'_>, ty: &Type, value: &Value, keyed: boo
             });
             Doc::group(format!("{}::from_iter([", map(keyed)), items, "])")
         }
-        (Value::Set(_), _) => Doc::text(format!("{}::default()", set(keyed))),
-        (Value::Map(_), _) => Doc::text(format!("{}::default()", map(keyed))),
         (Value::Struct(id, given), _) => struct_literal(scope, *id, given),
-        _ => Doc::text(plain(scope, value)),
+        _ => Doc::text(simple(scope, value, keyed)),
     }
 }
 
@@ -60,7 +55,7 @@ pub(super) fn constant(scope: &Scope<'_>, ty: &Type, value: &Value) -> Option<(S
             Some((format!("&[{element}]"), Doc::group("&[", items.into_iter().map(|(_, doc)| doc), "]")))
         }
         (Value::Set(_) | Value::Map(_) | Value::Struct(..) | Value::List(_), _) => None,
-        _ => Some((scope.ty(ty, false), Doc::text(plain(scope, value)))),
+        _ => Some((scope.ty(ty, false), Doc::text(simple(scope, value, false)))),
     }
 }
 
@@ -92,7 +87,8 @@ fn constant_type(scope: &Scope<'_>, ty: &Type) -> Option<String> {
     }
 }
 
-fn plain(scope: &Scope<'_>, value: &Value) -> String {
+/// A value without parts; containers are empty here.
+fn simple(scope: &Scope<'_>, value: &Value, keyed: bool) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
         Value::I8(value) => value.to_string(),
@@ -100,9 +96,14 @@ fn plain(scope: &Scope<'_>, value: &Value) -> String {
         Value::I32(value) => value.to_string(),
         Value::I64(value) => value.to_string(),
         Value::Double(value) => format!("{value:?}"),
+        Value::String(text) => format!("rt::FastStr::from_static_str({text:?})"),
+        Value::Binary(bytes) => format!("rt::Bytes::from_static({})", byte_string(bytes)),
         Value::Uuid(bytes) => format!("rt::Uuid::from_u128(0x{:032x})", u128::from_be_bytes(*bytes)),
         Value::Enum(id, number) => enum_value(scope, *id, *number),
-        _ => unreachable!("texts, containers and structs are no plain values"),
+        Value::List(_) => format!("{}::new()", scope.std("Vec")),
+        Value::Set(_) => format!("{}::default()", set(keyed)),
+        Value::Map(_) => format!("{}::default()", map(keyed)),
+        Value::Struct(id, _) => format!("{}::default()", scope.struct_path(*id)),
     }
 }
 
