@@ -6,6 +6,7 @@ mod conn;
 mod error;
 mod exception;
 mod limits;
+pub mod meta;
 mod method;
 pub mod protocol;
 pub mod wire;
