@@ -11,11 +11,14 @@ use std::{
 
 use volo_core::{Error, ErrorKind, Request, Result, net::Link};
 
-use super::timer::{Timer, now};
+use super::{
+    reply::misnumbered,
+    timer::{Timer, now},
+};
 use crate::{
     Limits,
-    conn::{Arrival, Calls, Ended, SequenceId},
-    meta,
+    conn::{Arrival, Calls, Ended, Loss, Reset, SequenceId},
+    meta::{self, Names, keys},
     wire::{Dialect, FixedFramer, Header, Incoming, MessageHead, MessageKind, Outgoing, WireError, parse},
 };
 
@@ -26,7 +29,7 @@ pub(super) struct Settings {
     pub(super) dialect: Dialect,
     pub(super) limits: Limits,
     /// What each request says about this client and the service it wants.
-    pub(super) identity: meta::Identity,
+    pub(super) names: Names,
     /// Flags of each request's header.
     pub(super) flags: u16,
 }
@@ -46,6 +49,20 @@ pub(super) struct Connection<S> {
     frame_due: Option<Instant>,
     retiring: bool,
     strays: u32,
+}
+
+fn reset<S>(ended: Ended<S>, loss: Loss, flushed: u64) -> (S, Reset) {
+    let sent = ended.was_sent(flushed);
+    (ended.sink, Reset { loss, sent })
+}
+
+/// Why a request was not written.
+#[derive(Debug)]
+pub(super) enum WriteError {
+    /// It can't be encoded; the connection is as before.
+    Request(Error),
+    /// The connection takes no more.
+    Connection(Error),
 }
 
 /// A message and the call it belongs to.
@@ -84,6 +101,11 @@ impl<S> Connection<S> {
         self.retiring
     }
 
+    /// Makes the connection serve no further calls.
+    pub(super) fn retire(&mut self) {
+        self.retiring = true;
+    }
+
     /// Whether an idle connection can still be used.
     pub(super) fn idle_ok(&mut self) -> bool {
         self.link.idle_ok()
@@ -111,16 +133,17 @@ impl<S> Connection<S> {
     ) -> Poll<Result<Range<u64>, WriteError>> {
         let context = &request.context;
         let settings = &*self.settings;
+        let kind = if context.oneway { MessageKind::Oneway } else { MessageKind::Call };
         self.header.clear();
         self.header.flags = settings.flags;
         if settings.dialect.framing.has_header() {
-            meta::write_request(context, &settings.identity, now(), &mut self.header);
+            meta::write_request(&mut self.header, context, kind, &settings.names, now());
         }
-        let kind = if context.oneway { MessageKind::Oneway } else { MessageKind::Call };
         let head = MessageHead::new(kind, context.method.clone(), id.to_wire());
         let outgoing =
             Outgoing { dialect: settings.dialect, header: &self.header, head: &head, body: request.body() };
-        let size = outgoing.size(self.link.profile().link_min, &settings.limits).map_err(WriteError::Request)?;
+        let size =
+            outgoing.size(self.link.profile().link_min, &settings.limits).map_err(WriteError::Request)?;
         ready!(self.link.poll_ready(cx, size)).map_err(WriteError::Connection)?;
         let written = self.link.write(size, &mut |span| outgoing.encode(size, span));
         let range = written.map_err(WriteError::Request)?;
@@ -159,7 +182,8 @@ impl<S> Connection<S> {
                 }
             };
             self.frame_due = None;
-            let frame = frame.ok_or_else(|| Error::new(ErrorKind::Closed, "the peer closed the connection"))?;
+            let frame =
+                frame.ok_or_else(|| Error::new(ErrorKind::Closed, "the peer closed the connection"))?;
             let message = parse(frame, self.settings.dialect, &self.settings.limits);
             if let Some(received) = self.accept(message)? {
                 return Poll::Ready(Ok(received));
@@ -171,7 +195,7 @@ impl<S> Connection<S> {
     ///
     /// # Errors
     /// A limit of the connection itself passed.
-    pub(super) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Ended<S>>>> {
+    pub(super) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(S, Reset)>>> {
         let limits = [self.stalled.map(|(_, due)| due), self.frame_due];
         let Some(next) = limits.into_iter().chain([self.calls.next_deadline()]).flatten().min() else {
             return Poll::Pending;
@@ -180,14 +204,31 @@ impl<S> Connection<S> {
         let now = now();
         let passed = |due: Option<Instant>| due.is_some_and(|due| due <= now);
         if passed(limits[0]) {
-            let text = format!("the peer took no byte for {:?} (write_timeout)", self.settings.limits.write_timeout);
+            let text =
+                format!("the peer took no byte for {:?} (write_timeout)", self.settings.limits.write_timeout);
             return Poll::Ready(Err(Error::timeout(text)));
         }
         if passed(limits[1]) {
-            let text = format!("a frame was not whole after {:?} (frame_timeout)", self.settings.limits.frame_timeout);
+            let text = format!(
+                "a frame was not whole after {:?} (frame_timeout)",
+                self.settings.limits.frame_timeout
+            );
             return Poll::Ready(Err(Error::timeout(text)));
         }
-        Poll::Ready(Ok(self.calls.expire(now)))
+        Poll::Ready(Ok(self.expire(now)))
+    }
+
+    /// Gives up a call whose deadline has passed by `now`, if there is one.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<(S, Reset)> {
+        let ended = self.calls.expire(now)?;
+        Some(reset(ended, Loss::Expired, self.link.flushed()))
+    }
+
+    /// Ends all calls, because the connection is of no use any more.
+    pub(super) fn end(&mut self, cause: Error) -> impl Iterator<Item = (S, Reset)> + use<S> {
+        self.retiring = true;
+        let (cause, flushed) = (Arc::new(cause), self.link.flushed());
+        self.calls.close().map(move |ended| reset(ended, Loss::Closed(cause.clone()), flushed))
     }
 
     /// Sets or clears the time by which the frame being received must be whole.
@@ -209,7 +250,8 @@ impl<S> Connection<S> {
             }
         };
         let header = message.header.as_ref();
-        self.retiring |= header.is_some_and(meta::asks_to_retire);
+        self.retiring |=
+            header.is_some_and(|header| header.string(keys::CLOSING).is_some_and(|value| value == "1"));
         let number = message.head.sequence_id;
         let header_number = header.map_or(number, |header| header.sequence_id);
         if number == 0 && header_number == 0 && message.head.kind != MessageKind::Exception {
@@ -219,7 +261,11 @@ impl<S> Connection<S> {
             Arrival::Unknown => {
                 // Proxies answer with an exception under another number; the header's still tells the call.
                 let arrival = self.calls.arrive(header_number);
-                let message = if message.head.kind == MessageKind::Exception { Ok(message) } else { Err(misnumbered(number)) };
+                let message = if message.head.kind == MessageKind::Exception {
+                    Ok(message)
+                } else {
+                    Err(misnumbered(number))
+                };
                 self.known(arrival, message)
             }
             arrival => self.known(arrival, Ok(message)),
@@ -230,7 +276,9 @@ impl<S> Connection<S> {
         if matches!(arrival, Arrival::Unknown) {
             self.strays += 1;
             if self.strays > STRAYS_MAX {
-                return Err(Error::protocol(format!("the peer sent more than {STRAYS_MAX} messages of no call")));
+                return Err(Error::protocol(format!(
+                    "the peer sent more than {STRAYS_MAX} messages of no call"
+                )));
             }
         }
         Ok(Some(Received { arrival, message }))

@@ -110,11 +110,6 @@ impl<S> Calls<S> {
         self.slots.len() - self.free.len()
     }
 
-    /// Whether no further call can be opened now.
-    pub(crate) fn is_full(&self) -> bool {
-        self.occupied() == self.window
-    }
-
     /// Whether every slot belongs to a call that was given up: the peer answers nothing, the connection is of no use.
     pub(crate) fn is_choked(&self) -> bool {
         self.abandoned == self.window
