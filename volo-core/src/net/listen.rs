@@ -3,7 +3,9 @@
 
 use std::io;
 
-use super::{Link, ListenOptions, tcp};
+#[cfg(unix)]
+use super::uds;
+use super::{Link, ListenOptions, mem, tcp};
 use crate::{Address, Error, ErrorKind, Result};
 
 /// Accepts connections at an [`Address`].
@@ -14,6 +16,9 @@ pub struct Listener {
 
 enum Socket {
     Tcp(tcp::Listener),
+    #[cfg(unix)]
+    Unix(uds::Listener),
+    Mem(mem::Listener),
 }
 
 impl Listener {
@@ -30,10 +35,17 @@ impl Listener {
             Address::Host(host, port) => {
                 Socket::Tcp(tcp::Listener::bind_host(host, *port, options).await?.map_err(failed)?)
             }
-            other => return Err(super::unsupported(other)),
+            #[cfg(unix)]
+            Address::Unix(path) => Socket::Unix(uds::Listener::bind(path, options).await.map_err(failed)?),
+            #[cfg(not(unix))]
+            Address::Unix(_) => return Err(super::unsupported(address)),
+            Address::Mem(name) => Socket::Mem(mem::Listener::bind(name, options).map_err(failed)?),
         };
         let local_address = match &socket {
             Socket::Tcp(tcp) => tcp.local_address().map_err(failed)?,
+            #[cfg(unix)]
+            Socket::Unix(unix) => unix.local_address(),
+            Socket::Mem(mem) => mem.local_address(),
         };
         Ok(Listener { socket, local_address })
     }
@@ -54,6 +66,9 @@ impl Listener {
         loop {
             let accepted = match &self.socket {
                 Socket::Tcp(tcp) => tcp.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
+                #[cfg(unix)]
+                Socket::Unix(unix) => unix.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
+                Socket::Mem(mem) => mem.accept().await,
             };
             let error = match accepted {
                 Ok(link) => return Ok(link),

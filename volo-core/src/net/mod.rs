@@ -5,10 +5,13 @@
 
 mod input;
 mod listen;
+mod mem;
 mod options;
 mod output;
 mod stream;
 mod tcp;
+#[cfg(unix)]
+mod uds;
 
 use std::{
     ops::Range,
@@ -19,24 +22,31 @@ use bytes::Bytes;
 
 pub use self::{
     listen::Listener,
+    mem::mem_pair,
     options::{ConnectOptions, LinkOptions, ListenOptions, MemOptions, TcpOptions},
 };
-use crate::{Address, Error, ErrorKind, Peer, Result, Size, Span};
+use crate::{Address, Peer, Result, Size, Span};
 
 /// Makes a connection to `address`.
 ///
 /// # Errors
-/// [`ErrorKind::Connect`] when the peer can't be reached in time; nothing was sent then.
+/// [`ErrorKind::Connect`](crate::ErrorKind::Connect) when the peer can't be reached in time; nothing was sent then.
 pub async fn connect(address: &Address, options: &ConnectOptions) -> Result<Box<dyn Link>> {
     match address {
         Address::Tcp(ip) => Ok(Box::new(tcp::connect(*ip, options).await?)),
         Address::Host(host, port) => Ok(Box::new(tcp::connect_host(host, *port, options).await?)),
-        other => Err(unsupported(other)),
+        #[cfg(unix)]
+        Address::Unix(path) => Ok(Box::new(uds::connect(path, options).await?)),
+        #[cfg(not(unix))]
+        Address::Unix(_) => Err(unsupported(address)),
+        Address::Mem(name) => mem::connect(name),
     }
 }
 
-fn unsupported(address: &Address) -> Error {
-    Error::new(ErrorKind::Config, format!("{address} needs a transport that this system does not have"))
+#[cfg(not(unix))]
+fn unsupported(address: &Address) -> crate::Error {
+    let text = format!("{address} needs a transport that this system does not have");
+    crate::Error::new(crate::ErrorKind::Config, text)
 }
 
 /// What a connection is like; fixed for its lifetime.

@@ -4,7 +4,11 @@ mod end;
 mod link;
 mod stream;
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use end::Ends;
 
@@ -54,9 +58,21 @@ macro_rules! any_stream {
 }
 
 any_link!(tcp, "127.0.0.1:0".to_owned());
+any_link!(mem, crate::unique("mem://"));
+#[cfg(unix)]
+any_link!(unix, crate::unique("unix://"));
 
 mod streams {
     any_stream!(tcp, "127.0.0.1:0".to_owned());
+    #[cfg(unix)]
+    any_stream!(unix, crate::unique("unix://"));
+}
+
+/// An address no other case uses.
+fn unique(scheme: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("volo-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    format!("{scheme}{}", std::env::temp_dir().join(name).display())
 }
 
 async fn within_limit(case: impl Future<Output = ()>) {

@@ -20,6 +20,10 @@ async fn bare(ends: &Ends) -> (Box<dyn Socket>, End) {
                 socket.set_nodelay(true).unwrap();
                 Box::new(socket) as Box<dyn Socket>
             }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                Box::new(tokio::net::UnixStream::connect(path).await.unwrap()) as Box<dyn Socket>
+            }
             other => panic!("{other} is no byte stream"),
         }
     };

@@ -5,34 +5,37 @@ use faststr::FastStr;
 
 use super::WireError;
 
-/// Texts up to this length are copied into the string itself; longer ones share the frame.
+/// Texts up to this length are kept inside the string itself; longer ones share the frame.
 const INLINE_MAX: usize = 30;
 
 pub(super) struct Cursor<'a> {
-    frame: &'a Bytes,
+    bytes: &'a [u8],
     position: usize,
-    end: usize,
+    owner: Option<&'a Bytes>,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(frame: &'a Bytes) -> Self {
-        Cursor { frame, position: 0, end: frame.len() }
+        Cursor { bytes: frame, position: 0, owner: Some(frame) }
+    }
+
+    /// A cursor over bytes that may still move: texts are copied out of them.
+    pub(super) fn over(bytes: &'a [u8]) -> Self {
+        Cursor { bytes, position: 0, owner: None }
     }
 
     /// Splits off a cursor over the next `len` bytes.
     pub(super) fn split(&mut self, len: usize, what: &'static str) -> Result<Cursor<'a>, WireError> {
-        let start = self.position;
-        self.take(len, what)?;
-        Ok(Cursor { frame: self.frame, position: start, end: self.position })
+        Ok(Cursor { bytes: self.take(len, what)?, position: 0, owner: self.owner })
     }
 
     pub(super) fn remaining(&self) -> usize {
-        self.end - self.position
+        self.bytes.len() - self.position
     }
 
     /// The bytes left.
     pub(super) fn as_slice(&self) -> &'a [u8] {
-        self.frame.get(self.position..self.end).unwrap_or_default()
+        self.bytes.get(self.position..).unwrap_or_default()
     }
 
     /// The next byte, which stays unread.
@@ -42,19 +45,23 @@ impl<'a> Cursor<'a> {
 
     /// The bytes left, sharing the frame.
     pub(super) fn rest(&self) -> Bytes {
-        self.frame.slice(self.position..self.end)
+        share(self.owner, self.as_slice())
     }
 
     pub(super) fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], WireError> {
-        let bytes = self.as_slice().get(..len).ok_or_else(|| WireError::cut_short(what))?;
+        let bytes = self.as_slice().get(..len).ok_or_else(|| self.cut_short(len, what))?;
         self.position += len;
         Ok(bytes)
     }
 
     fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], WireError> {
-        let bytes = self.as_slice().first_chunk().ok_or_else(|| WireError::cut_short(what))?;
+        let bytes = self.as_slice().first_chunk().ok_or_else(|| self.cut_short(N, what))?;
         self.position += N;
         Ok(*bytes)
+    }
+
+    fn cut_short(&self, len: usize, what: &'static str) -> WireError {
+        WireError::cut_short(what, self.position.saturating_add(len))
     }
 
     pub(super) fn u8(&mut self, what: &'static str) -> Result<u8, WireError> {
@@ -89,13 +96,20 @@ impl<'a> Cursor<'a> {
 
     /// A text of `len` bytes, valid UTF-8.
     pub(super) fn text(&mut self, len: usize, what: &'static str) -> Result<FastStr, WireError> {
-        let start = self.position;
         let bytes = self.take(len, what)?;
         let text = if len <= INLINE_MAX {
             simdutf8::basic::from_utf8(bytes).ok().map(FastStr::new)
         } else {
-            FastStr::from_bytes(self.frame.slice(start..start + len)).ok()
+            FastStr::from_bytes(share(self.owner, bytes)).ok()
         };
         text.ok_or_else(|| WireError::protocol(format!("{what} is not valid UTF-8")))
+    }
+}
+
+/// `bytes`, which are a part of `owner`, without copying them.
+fn share(owner: Option<&Bytes>, bytes: &[u8]) -> Bytes {
+    match owner {
+        Some(owner) => owner.slice_ref(bytes),
+        None => Bytes::copy_from_slice(bytes),
     }
 }

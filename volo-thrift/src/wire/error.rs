@@ -21,6 +21,7 @@ pub struct WireError {
     sequence_id: i32,
     in_step: bool,
     farewell: &'static [u8],
+    needed: Option<usize>,
 }
 
 impl WireError {
@@ -33,6 +34,7 @@ impl WireError {
             sequence_id: 0,
             in_step: false,
             farewell: &[],
+            needed: None,
         }
     }
 
@@ -40,9 +42,15 @@ impl WireError {
         WireError::new(ApplicationKind::PROTOCOL_ERROR, message)
     }
 
-    /// The message ends inside `what`.
-    pub(super) fn cut_short(what: &'static str) -> Self {
-        WireError::protocol(format!("message ends inside its {what}"))
+    /// The message ends inside `what`, which ends at `needed`.
+    pub(super) fn cut_short(what: &'static str, needed: usize) -> Self {
+        let error = WireError::protocol(format!("message ends inside its {what}"));
+        WireError { needed: Some(needed), ..error }
+    }
+
+    /// How many bytes are needed to get further, if nothing else is wrong with those at hand.
+    pub(super) fn needed(&self) -> Option<usize> {
+        self.needed
     }
 
     /// `what` needs `len` bytes, which is more than the limit of this name allows.
@@ -62,6 +70,12 @@ impl WireError {
         if self.name.is_empty() && self.sequence_id == 0 {
             self.sequence_id = sequence_id;
         }
+        self
+    }
+
+    /// Adds what to say to a peer of another protocol.
+    pub(super) fn with_farewell(mut self, farewell: &'static [u8]) -> Self {
+        self.farewell = farewell;
         self
     }
 

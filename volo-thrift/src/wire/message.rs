@@ -94,16 +94,20 @@ impl MessageHead {
 
 /// Reads a head of `protocol`; an error has the name and sequence id if they could be read.
 pub(super) fn read(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<MessageHead, WireError> {
-    let (kind, name, sequence_id) = match protocol {
-        Protocol::Binary => read_binary(cursor)?,
-        Protocol::Compact => read_compact(cursor)?,
-    };
+    let (kind, name, sequence_id) = read_parts(cursor, protocol)?;
     match MessageKind::from_number(kind) {
         Some(kind) => Ok(MessageHead { kind, name, sequence_id }),
         None => {
             let text = format!("message type {kind} is none of 1 to 4");
             Err(WireError::new(ApplicationKind::INVALID_MESSAGE_TYPE, text).named(name, sequence_id))
         }
+    }
+}
+
+fn read_parts(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<(u8, FastStr, i32), WireError> {
+    match protocol {
+        Protocol::Binary => read_binary(cursor),
+        Protocol::Compact => read_compact(cursor),
     }
 }
 
@@ -117,8 +121,7 @@ fn read_binary(cursor: &mut Cursor<'_>) -> Result<(u8, FastStr, i32), WireError>
             return Err(bad_version(first));
         }
         let len = cursor.u32("method name's length")?;
-        let len = name_length(len)
-            .ok_or_else(|| WireError::protocol(format!("method name's length {} is negative", len as i32)))?;
+        let len = name_length(len).ok_or_else(|| negative_length(len))?;
         (first as u8, cursor.text(len, "method name")?)
     };
     match cursor.i32("sequence id") {
@@ -144,6 +147,18 @@ fn read_compact(cursor: &mut Cursor<'_>) -> Result<(u8, FastStr, i32), WireError
     let len = cursor.varint("method name's length").map_err(named)?;
     let name = cursor.text(len as usize, "method name").map_err(named)?;
     Ok((byte >> 5, name, sequence_id))
+}
+
+fn negative_length(len: u32) -> WireError {
+    WireError::protocol(format!("method name's length {} is negative", len as i32))
+}
+
+/// The end of the head that starts with these bytes, and its name and sequence id; whether its kind is valid is left
+/// to [`read`], which knows where the whole message ends.
+pub(super) fn scan(bytes: &[u8], protocol: Protocol) -> Result<(usize, FastStr, i32), WireError> {
+    let mut cursor = Cursor::over(bytes);
+    let (_, name, sequence_id) = read_parts(&mut cursor, protocol)?;
+    Ok((bytes.len() - cursor.remaining(), name, sequence_id))
 }
 
 /// Neither a length nor Binary's version.

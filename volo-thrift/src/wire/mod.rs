@@ -8,9 +8,13 @@
 //! [`Framer`]: volo_core::net::Framer
 #![forbid(unsafe_code)]
 
+mod buffered;
 mod cursor;
+mod detect;
 mod error;
+mod foreign;
 mod framed;
+mod mesh;
 mod message;
 mod outgoing;
 mod sink;
@@ -25,6 +29,7 @@ use volo_core::{Format, Raw};
 use crate::Limits;
 use cursor::Cursor;
 
+pub use detect::{DetectFramer, FixedFramer};
 pub use error::WireError;
 pub use message::{MessageHead, MessageKind};
 pub use outgoing::Outgoing;
@@ -135,7 +140,7 @@ struct Known {
 impl Known {
     fn parse(&mut self, frame: Bytes, limits: &Limits) -> Result<Incoming, WireError> {
         let mut cursor = Cursor::new(&frame);
-        let mut header = None;
+        let mut header = mesh::read(&mut cursor)?;
         match self.dialect.framing {
             Framing::Buffered => {}
             Framing::Framed => framed::read(&mut cursor)?,

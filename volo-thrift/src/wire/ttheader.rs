@@ -5,7 +5,7 @@
 //! number of transforms (1), info blocks, zeros up to a whole word; then the message.
 
 use faststr::FastStr;
-use volo_core::{Error, ErrorKind, Result};
+use volo_core::{Error, ErrorKind, Result, net::Frame};
 
 use super::{Protocol, WireError, cursor::Cursor, framed, sink::Sink};
 use crate::ApplicationKind;
@@ -161,6 +161,17 @@ impl Header {
         }
         Ok(())
     }
+}
+
+/// Where the frame that starts with these bytes ends.
+pub(super) fn frame(bytes: &[u8], message_max: usize) -> Result<Frame, WireError> {
+    let Some(&[_, _, _, _, magic @ ..]) = bytes.first_chunk::<6>() else {
+        return Ok(Frame::Partial(6));
+    };
+    if u16::from_be_bytes(magic) != MAGIC {
+        return Err(WireError::protocol("peer's message has no TTHeader"));
+    }
+    framed::frame(bytes, message_max)
 }
 
 /// Reads a count and so many pairs of texts.

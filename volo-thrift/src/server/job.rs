@@ -1,0 +1,172 @@
+//! One call's handler on its way: polled once in place, spawned only if that wasn't enough.
+//!
+//! The future is boxed before its first poll, so it moves to a task of its own for free; what guards it (panic catch,
+//! clock of the first poll) moves along.
+
+use std::{
+    any::Any,
+    collections::VecDeque,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use volo_core::{Error, Response, Result, shutdown::Watcher};
+
+use super::{reply::Ticket, router::Route};
+use crate::HandlerFuture;
+
+/// A handler's future that can't take its task down.
+pub(super) struct Job {
+    future: Option<HandlerFuture>,
+    /// Whose first poll is to be timed.
+    timed: Option<Arc<Route>>,
+}
+
+impl Job {
+    /// Starts a call by `start`, which may panic like the handler itself.
+    pub(super) fn new(start: impl FnOnce() -> HandlerFuture, timed: Option<Arc<Route>>) -> Self {
+        let future = catch_unwind(AssertUnwindSafe(start)).unwrap_or_else(|panic| {
+            let error = panicked(&*panic);
+            Box::pin(async { Err(error) })
+        });
+        Job { future: Some(future), timed }
+    }
+}
+
+impl Future for Job {
+    type Output = Result<Response>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(mut future) = self.future.take() else {
+            return Poll::Ready(Err(Error::internal("a finished call was asked again")));
+        };
+        let timer = self.timed.take().map(|route| (route, Instant::now()));
+        // The future is dropped inside, too, once it is done: its drop may panic as well.
+        let polled = catch_unwind(AssertUnwindSafe(move || match future.as_mut().poll(cx) {
+            Poll::Ready(result) => Ok(result),
+            Poll::Pending => Err(future),
+        }));
+        if let Some((route, start)) = timer {
+            route.pace.record(start.elapsed());
+        }
+        match polled {
+            Ok(Ok(result)) => Poll::Ready(result),
+            Ok(Err(future)) => {
+                self.future = Some(future);
+                Poll::Pending
+            }
+            Err(panic) => Poll::Ready(Err(panicked(&*panic))),
+        }
+    }
+}
+
+/// The peer learns that there was a panic, the log what it said.
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
+    tracing::error!(panic = text, "a handler panicked");
+    Error::internal("handler panicked")
+}
+
+/// The calls of one connection that run in tasks of their own.
+#[derive(Default)]
+pub(super) struct Calls {
+    done: Option<Arc<Done>>,
+    count: usize,
+    bytes: usize,
+    /// Whether the call under way allows no other beside it.
+    alone: bool,
+}
+
+/// Where tasks leave what they are done with.
+#[derive(Default)]
+struct Done {
+    inbox: Mutex<Inbox>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    finished: VecDeque<(Ticket, Result<Response>)>,
+    waker: Option<Waker>,
+    /// Kept by what still runs after its connection has ended.
+    watcher: Option<Watcher>,
+}
+
+impl Done {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, ticket: Ticket, result: Result<Response>) {
+        let waker = {
+            let mut inbox = self.inbox();
+            inbox.finished.push_back((ticket, result));
+            inbox.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Calls {
+    /// How many are under way.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Bytes of their requests.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the one under way allows no other beside it.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// Lets `job` run in a task of its own, on a thread that may block if `blocking`.
+    pub(super) fn spawn(&mut self, ticket: Ticket, job: Job, blocking: bool) {
+        self.count += 1;
+        self.bytes += ticket.frame_len;
+        self.alone = !ticket.may_overtake;
+        let done = self.done.get_or_insert_default().clone();
+        let task = async move {
+            let result = ticket.encode_large(job.await);
+            done.push(ticket, result);
+        };
+        if blocking {
+            let runtime = tokio::runtime::Handle::current();
+            tokio::task::spawn_blocking(move || runtime.block_on(task));
+        } else {
+            tokio::spawn(task);
+        }
+    }
+
+    /// The next that is finished; wakes the task of `cx` if there is none yet.
+    pub(super) fn poll_finished(&mut self, cx: &mut Context<'_>) -> Option<(Ticket, Result<Response>)> {
+        if self.count == 0 {
+            return None;
+        }
+        let mut inbox = self.done.as_ref()?.inbox();
+        let Some(finished) = inbox.finished.pop_front() else {
+            inbox.waker = Some(cx.waker().clone());
+            return None;
+        };
+        self.count -= 1;
+        self.bytes -= finished.0.frame_len;
+        self.alone = false;
+        Some(finished)
+    }
+
+    /// Lets what is under way hold the end of the server back after its connection has ended.
+    pub(super) fn outlive(&self, watcher: Watcher) {
+        if let Some(done) = self.done.as_ref().filter(|_| self.count > 0) {
+            done.inbox().watcher = Some(watcher);
+        }
+    }
+}

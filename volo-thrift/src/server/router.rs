@@ -1,0 +1,260 @@
+//! From the names a call carries to the method that serves it.
+//!
+//! A service name (TTHeader's `isn`, or Apache's multiplexed `service:method`) decides if there is one; otherwise the
+//! method's name does, which is why two services may not share one unless every call must name its service.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use foldhash::fast::RandomState;
+use volo_core::{Error, ErrorKind, Result};
+
+use crate::{ApplicationException, ApplicationKind, Method, Service};
+
+/// All methods of a server.
+pub(super) struct Router {
+    routes: Vec<Route>,
+    services: Vec<Names>,
+    by_method: HashMap<&'static str, usize, RandomState>,
+    service_name_required: bool,
+}
+
+/// One method of one service.
+pub(super) struct Route {
+    /// The service as it was added.
+    pub(super) service: Arc<dyn Service>,
+    /// The method's index in [`Service::methods`].
+    pub(super) index: usize,
+    /// The method itself.
+    pub(super) method: Method,
+    /// Whether its handler may block a thread.
+    pub(super) blocking: bool,
+    /// How long the handler keeps the connection waiting.
+    pub(super) pace: Pace,
+}
+
+struct Names {
+    service: &'static str,
+    methods: HashMap<&'static str, usize, RandomState>,
+}
+
+impl Router {
+    /// A router over `services`, of which the `blocking` methods (`method` or `Service.method`) may block a thread.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when there is no service, two have the same name, two have a method of the same name
+    /// (unless every call must name its service), or a blocking method doesn't exist.
+    pub(super) fn new(
+        services: &[Arc<dyn Service>],
+        blocking: &[String],
+        service_name_required: bool,
+    ) -> Result<Self> {
+        if services.is_empty() {
+            return Err(config("a server needs at least one service".to_owned()));
+        }
+        let mut router = Router {
+            routes: Vec::new(),
+            services: Vec::new(),
+            by_method: HashMap::default(),
+            service_name_required,
+        };
+        for service in services {
+            router.add(service)?;
+        }
+        for name in blocking {
+            router.mark_blocking(name)?;
+        }
+        Ok(router)
+    }
+
+    fn add(&mut self, service: &Arc<dyn Service>) -> Result<()> {
+        let name = service.name();
+        if self.services.iter().any(|known| known.service == name) {
+            return Err(config(format!("two services have the name `{name}`")));
+        }
+        let mut methods = HashMap::default();
+        for (index, method) in service.methods().iter().enumerate() {
+            let position = self.routes.len();
+            methods.insert(method.name, position);
+            match self.by_method.insert(method.name, position) {
+                Some(other) if !self.service_name_required => {
+                    let other = self.routes[other].service.name();
+                    return Err(config(format!(
+                        "services `{other}` and `{name}` both have a method `{}`: rename it, serve them apart, or \
+                         require a service name in every call",
+                        method.name
+                    )));
+                }
+                _ => {}
+            }
+            let service = service.clone();
+            self.routes.push(Route { service, index, method: *method, blocking: false, pace: Pace::default() });
+        }
+        self.services.push(Names { service: name, methods });
+        Ok(())
+    }
+
+    fn mark_blocking(&mut self, name: &str) -> Result<()> {
+        let mut found = false;
+        for route in &mut self.routes {
+            let (service, method) = (route.service.name(), route.method.name);
+            let qualified = name.split_once('.').is_some_and(|names| names == (service, method));
+            if qualified || name == method {
+                route.blocking = true;
+                found = true;
+            }
+        }
+        if found { Ok(()) } else { Err(config(format!("no service has the blocking method `{name}`"))) }
+    }
+
+    /// The method of these names; an empty service name is none.
+    pub(super) fn find(&self, service: &str, method: &str) -> Result<&Route, ApplicationException> {
+        let position = if service.is_empty() {
+            self.by_method(method)?
+        } else {
+            self.named(service)?.methods.get(method).copied()
+        };
+        position.map(|position| &self.routes[position]).ok_or_else(|| {
+            ApplicationException::new(ApplicationKind::UNKNOWN_METHOD, format!("unknown method {method}"))
+        })
+    }
+
+    fn by_method(&self, method: &str) -> Result<Option<usize>, ApplicationException> {
+        if self.service_name_required {
+            let text = format!("call of {method} names no service, and this server needs one");
+            return Err(ApplicationException::new(ApplicationKind::NO_SERVICE_NAME, text));
+        }
+        Ok(self.by_method.get(method).copied())
+    }
+
+    /// The service of this name, or the one that inherits from it.
+    fn named(&self, service: &str) -> Result<&Names, ApplicationException> {
+        let inherits = |names: &&Names| {
+            let mut routes = names.methods.values().map(|position| &self.routes[*position]);
+            routes.any(|route| route.method.service == service)
+        };
+        let known = self.services.iter().find(|names| names.service == service);
+        known.or_else(|| self.services.iter().find(inherits)).ok_or_else(|| {
+            ApplicationException::new(ApplicationKind::UNKNOWN_SERVICE, format!("unknown service {service}"))
+        })
+    }
+}
+
+fn config(text: String) -> Error {
+    Error::new(ErrorKind::Config, text)
+}
+
+/// First polls longer than this keep the connection's other calls waiting too long.
+const SLOW: Duration = Duration::from_micros(100);
+
+/// Moving mean of how long a method's first poll takes.
+#[derive(Default)]
+pub(super) struct Pace {
+    mean_ns: AtomicU32,
+}
+
+impl Pace {
+    /// Counts one first poll. Lost updates between threads do no harm to a mean.
+    pub(super) fn record(&self, took: Duration) {
+        let sample = i64::try_from(took.as_nanos()).unwrap_or(i64::MAX).min(i64::from(u32::MAX));
+        let mean = i64::from(self.mean_ns.load(Ordering::Relaxed));
+        let next = if mean == 0 { sample } else { mean + (sample - mean) / 4 };
+        self.mean_ns.store(u32::try_from(next).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether the method is better spawned from the start.
+    pub(super) fn is_slow(&self) -> bool {
+        u128::from(self.mean_ns.load(Ordering::Relaxed)) > SLOW.as_nanos()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use volo_core::Request;
+
+    use super::*;
+    use crate::HandlerFuture;
+
+    struct Fake(&'static str, &'static [Method]);
+
+    impl Service for Fake {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+
+        fn methods(&self) -> &'static [Method] {
+            self.1
+        }
+
+        fn call(&self, _: usize, _: Request) -> HandlerFuture {
+            Box::pin(async { Err(Error::internal("not called here")) })
+        }
+    }
+
+    const fn method(service: &'static str, name: &'static str) -> Method {
+        Method { service, name, oneway: false, idempotent: false }
+    }
+
+    static CATALOG: [Method; 2] = [method("Base", "ping"), method("Catalog", "list")];
+    static ORDERING: [Method; 1] = [method("Ordering", "create")];
+    static OTHER: [Method; 1] = [method("Other", "list")];
+
+    fn router(services: &[(&'static str, &'static [Method])], required: bool) -> Result<Router> {
+        let services: Vec<Arc<dyn Service>> =
+            services.iter().map(|(name, methods)| Arc::new(Fake(name, methods)) as Arc<dyn Service>).collect();
+        Router::new(&services, &["Catalog.list".to_owned()], required)
+    }
+
+    fn found(router: &Router, service: &str, method: &str) -> Result<(&'static str, usize), i32> {
+        let route = router.find(service, method).map_err(|exception| exception.kind().0)?;
+        Ok((route.service.name(), route.index))
+    }
+
+    #[test]
+    fn a_service_name_decides_before_the_method_name() {
+        let router = router(&[("Catalog", &CATALOG), ("Ordering", &ORDERING)], false).unwrap();
+        assert_eq!(found(&router, "", "list"), Ok(("Catalog", 1)));
+        assert_eq!(found(&router, "Ordering", "create"), Ok(("Ordering", 0)));
+        assert_eq!(found(&router, "Base", "ping"), Ok(("Catalog", 0)), "by the service it inherits from");
+        assert_eq!(found(&router, "Ordering", "list"), Err(1));
+        assert_eq!(found(&router, "", "nothing"), Err(1));
+        assert_eq!(found(&router, "Nobody", "list"), Err(20));
+        assert!(router.find("", "list").unwrap().blocking && !router.find("", "ping").unwrap().blocking);
+    }
+
+    #[test]
+    fn clashes_name_both_services() {
+        let services: [(&str, &[Method]); 2] = [("Catalog", &CATALOG), ("Other", &OTHER)];
+        let error = router(&services, false).err().unwrap().to_string();
+        assert!(error.contains("`Catalog` and `Other` both have a method `list`"), "{error}");
+
+        let router = router(&services, true).unwrap();
+        assert_eq!(found(&router, "Other", "list"), Ok(("Other", 0)));
+        assert_eq!(found(&router, "", "list"), Err(21));
+    }
+
+    #[test]
+    fn senseless_settings_are_refused() {
+        assert!(router(&[], false).is_err());
+        assert!(router(&[("Catalog", &CATALOG), ("Catalog", &CATALOG)], true).is_err());
+        let error = router(&[("Ordering", &ORDERING)], false).err().unwrap().to_string();
+        assert_eq!(error, "no service has the blocking method `Catalog.list`");
+    }
+
+    #[test]
+    fn one_slow_poll_is_forgiven_after_some_fast_ones() {
+        let pace = Pace::default();
+        pace.record(Duration::from_micros(200));
+        assert!(pace.is_slow());
+        (0..4).for_each(|_| pace.record(Duration::from_micros(1)));
+        assert!(!pace.is_slow());
+        (0..20).for_each(|_| pace.record(Duration::from_secs(100)));
+        assert!(pace.is_slow());
+    }
+}

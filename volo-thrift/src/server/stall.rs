@@ -1,0 +1,150 @@
+//! Which of a peer's silences ran out: pure bookkeeping, one look per turn of the connection.
+//!
+//! The clock of a wait runs only while the peer is the one to act: a frame's while the server reads, the writer's
+//! while bytes wait to be taken, the idle one while nothing is under way.
+
+use std::{fmt, time::Instant};
+
+use crate::Limits;
+
+/// As long as the framer asks for no more than this, it doesn't know where the frame ends.
+const HEAD_MAX: usize = 16;
+
+/// What a connection looks like at the end of a turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight {
+    /// Whole frames received so far.
+    pub(super) frames: u64,
+    /// Bytes of the frame that is being received.
+    pub(super) partial: usize,
+    /// How many bytes the framer asked for last.
+    pub(super) wanted: usize,
+    /// Whether the server is waiting for bytes.
+    pub(super) reading: bool,
+    /// Bytes that the transport has not taken yet.
+    pub(super) unsent: usize,
+    /// Bytes that the transport has taken.
+    pub(super) flushed: u64,
+    /// Whether calls are under way.
+    pub(super) busy: bool,
+}
+
+/// The silences of one connection.
+#[derive(Debug)]
+pub(super) struct Stalls {
+    frame: Option<(Instant, u64)>,
+    write: Option<(Instant, u64)>,
+    quiet_since: Instant,
+    in_head: bool,
+}
+
+/// A silence that ran out, or the next that will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stall {
+    Header,
+    Frame,
+    Write,
+    Idle,
+}
+
+impl fmt::Display for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stall::Header => "peer began a frame and did not tell its length within header_timeout",
+            Stall::Frame => "peer did not complete a frame within frame_timeout",
+            Stall::Write => "peer took no reply byte for write_timeout",
+            Stall::Idle => "connection was idle for idle_timeout",
+        })
+    }
+}
+
+impl Stalls {
+    pub(super) fn new(now: Instant) -> Self {
+        Stalls { frame: None, write: None, quiet_since: now, in_head: false }
+    }
+
+    /// Takes notice of what happened since the last look.
+    pub(super) fn look(&mut self, now: Instant, sight: &Sight) {
+        self.in_head = sight.wanted <= HEAD_MAX;
+        self.frame = since(self.frame, now, sight.reading && sight.partial > 0, sight.frames);
+        self.write = since(self.write, now, sight.unsent > 0, sight.flushed);
+        if sight.busy || self.frame.is_some() || self.write.is_some() {
+            self.quiet_since = now;
+        }
+    }
+
+    /// Which silence runs out next, and when.
+    pub(super) fn next(&self, limits: &Limits) -> (Instant, Stall) {
+        let mut next = (self.quiet_since + limits.idle_timeout, Stall::Idle);
+        let mut consider = |at: Instant, stall| {
+            if at < next.0 {
+                next = (at, stall);
+            }
+        };
+        if let Some((since, _)) = self.frame {
+            consider(since + limits.frame_timeout, Stall::Frame);
+            if self.in_head {
+                consider(since + limits.header_timeout, Stall::Header);
+            }
+        }
+        if let Some((since, _)) = self.write {
+            consider(since + limits.write_timeout, Stall::Write);
+        }
+        next
+    }
+}
+
+/// Since when a wait lasts whose `progress` tells one from the next.
+fn since(
+    known: Option<(Instant, u64)>,
+    now: Instant,
+    waiting: bool,
+    progress: u64,
+) -> Option<(Instant, u64)> {
+    match known {
+        Some((since, seen)) if waiting && seen == progress => Some((since, seen)),
+        _ if waiting => Some((now, progress)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const QUIET: Sight =
+        Sight { frames: 0, partial: 0, wanted: 0, reading: true, unsent: 0, flushed: 0, busy: false };
+
+    fn next_s(stalls: &Stalls, start: Instant) -> (u64, Stall) {
+        let (at, stall) = stalls.next(&Limits::default());
+        ((at - start).as_secs(), stall)
+    }
+
+    #[test]
+    fn each_wait_has_its_clock() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut stalls = Stalls::new(start);
+        assert_eq!(next_s(&stalls, start), (600, Stall::Idle));
+
+        stalls.look(at(5), &Sight { partial: 1, wanted: 4, ..QUIET });
+        assert_eq!(next_s(&stalls, start), (15, Stall::Header));
+        stalls.look(at(9), &Sight { partial: 6, wanted: 100, ..QUIET });
+        assert_eq!(next_s(&stalls, start), (35, Stall::Frame), "counted from the first byte");
+        stalls.look(at(20), &Sight { partial: 7, wanted: 100, frames: 1, ..QUIET });
+        assert_eq!(next_s(&stalls, start), (50, Stall::Frame), "the next frame has its own time");
+        stalls.look(at(21), &Sight { partial: 7, wanted: 100, frames: 1, reading: false, ..QUIET });
+        assert_eq!(next_s(&stalls, start), (620, Stall::Idle), "a server that doesn't read can't complain");
+
+        stalls.look(at(30), &Sight { unsent: 9, flushed: 1, ..QUIET });
+        stalls.look(at(40), &Sight { unsent: 9, flushed: 1, ..QUIET });
+        assert_eq!(next_s(&stalls, start), (60, Stall::Write));
+        stalls.look(at(50), &Sight { unsent: 9, flushed: 2, ..QUIET });
+        assert_eq!(next_s(&stalls, start), (80, Stall::Write), "any byte taken starts it anew");
+
+        stalls.look(at(700), &Sight { busy: true, ..QUIET });
+        assert_eq!(next_s(&stalls, start), (1300, Stall::Idle), "a long call is no idleness");
+    }
+}
