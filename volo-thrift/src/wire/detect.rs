@@ -8,10 +8,8 @@ use volo_core::{
     net::{Frame, Framer},
 };
 
-use super::{
-    Dialect, Framing, Protocol, WireError, buffered::Scan, foreign, framed, mesh, message, ttheader,
-};
-use crate::Limits;
+use super::{Dialect, Framing, WireError, buffered::Scan, foreign, framed, mesh, message, ttheader};
+use crate::{Limits, protocol::Protocol};
 
 /// Bytes that tell every dialect apart; Compact's first byte needs no more.
 const ENOUGH: usize = 6;
@@ -113,6 +111,7 @@ impl Finder {
                 Err(WireError::protocol("mesh header before a TTHeader"))
             }
             Framing::TtHeader | Framing::TtHeaderFramed => ttheader::frame(bytes, message_max),
+            Framing::Buffered if bytes.is_empty() => Ok(Frame::Partial(1)),
             Framing::Buffered => {
                 let depth_max = self.depth_max;
                 let scan = self.scan.get_or_insert_with(|| Scan::new(bytes, depth_max));
@@ -131,6 +130,9 @@ fn detect(bytes: &[u8], message_max: usize) -> Result<Option<Dialect>, WireError
     let found = |framing, protocol| Ok(Some(Dialect::new(framing, protocol)));
     if bytes.first() == Some(&message::COMPACT_ID) {
         return found(Framing::Buffered, Protocol::Compact);
+    }
+    if bytes.starts_with(&[0; framed::PREFIX]) {
+        return Err(WireError::protocol("frame is empty"));
     }
     let Some(&[a, b, c, d, inner @ ..]) = bytes.first_chunk::<ENOUGH>() else {
         return Ok(None);
