@@ -4,10 +4,10 @@ use faststr::FastStr;
 use volo_core::net::Frame;
 
 use super::{WireError, message};
-use crate::protocol::{DecodeError, Protocol, Scan as Progress, Scanner};
+use crate::protocol::{DecodeError, Protocol, Scan, Scanner};
 
 /// How far one message was walked; what was walked is not looked at again when more bytes arrive.
-pub(super) struct Scan {
+pub(super) struct Walk {
     protocol: Protocol,
     depth_max: u32,
     body: Option<Body>,
@@ -21,10 +21,10 @@ struct Body {
     scanner: Scanner,
 }
 
-impl Scan {
+impl Walk {
     /// A walk over the message that starts with these bytes.
     pub(super) fn new(bytes: &[u8], depth_max: u32) -> Self {
-        Scan { protocol: message::protocol(bytes.first().copied()), depth_max, body: None }
+        Walk { protocol: message::protocol(bytes.first().copied()), depth_max, body: None }
     }
 
     /// Where the message ends, as far as the bytes at hand tell.
@@ -43,9 +43,9 @@ impl Scan {
         let named = |text: String| WireError::protocol(text).named(body.name.clone(), body.sequence_id);
         let too_long = || named(format!("message passes message_max of {message_max}"));
         match body.scanner.advance(bytes.get(body.start..).unwrap_or_default()) {
-            Ok(Progress::Complete(len)) if body.start + len > message_max => Err(too_long()),
-            Ok(Progress::Complete(len)) => Ok(Frame::Complete(body.start + len)),
-            Ok(Progress::Partial(len)) => Ok(Frame::Partial(body.start + len)),
+            Ok(Scan::Complete(len)) if body.start + len > message_max => Err(too_long()),
+            Ok(Scan::Complete(len)) => Ok(Frame::Complete(body.start + len)),
+            Ok(Scan::Partial(len)) => Ok(Frame::Partial(body.start + len)),
             Err(DecodeError::TooLong) => Err(too_long()),
             Err(error) => Err(named(format!("message body: {error}"))),
         }

@@ -8,7 +8,7 @@ use volo_core::{
     net::{Frame, Framer},
 };
 
-use super::{Dialect, Framing, WireError, buffered::Scan, foreign, framed, mesh, message, ttheader};
+use super::{Dialect, Framing, WireError, buffered::Walk, foreign, framed, mesh, message, ttheader};
 use crate::{Limits, protocol::Protocol};
 
 /// Bytes that tell every dialect apart; Compact's first byte needs no more.
@@ -70,7 +70,7 @@ struct Finder {
     message_max: usize,
     header_max: usize,
     depth_max: u32,
-    scan: Option<Scan>,
+    walk: Option<Walk>,
 }
 
 impl Finder {
@@ -79,7 +79,7 @@ impl Finder {
             message_max: limits.message_max,
             header_max: limits.header_max,
             depth_max: limits.depth_max,
-            scan: None,
+            walk: None,
         }
     }
 
@@ -114,10 +114,10 @@ impl Finder {
             Framing::Buffered if bytes.is_empty() => Ok(Frame::Partial(1)),
             Framing::Buffered => {
                 let depth_max = self.depth_max;
-                let scan = self.scan.get_or_insert_with(|| Scan::new(bytes, depth_max));
-                let frame = scan.frame(bytes, message_max)?;
+                let walk = self.walk.get_or_insert_with(|| Walk::new(bytes, depth_max));
+                let frame = walk.frame(bytes, message_max)?;
                 if matches!(frame, Frame::Complete(_)) {
-                    self.scan = None;
+                    self.walk = None;
                 }
                 Ok(frame)
             }

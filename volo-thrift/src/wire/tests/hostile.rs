@@ -9,10 +9,7 @@ use Framing::{Framed, TtHeader};
 use Protocol::Binary;
 
 fn limits() -> Limits {
-    let mut limits = Limits::default();
-    limits.message_max = 4096;
-    limits.header_max = 1024;
-    limits
+    Limits { message_max: 4096, header_max: 1024, ..Limits::default() }
 }
 
 fn frame(bytes: &[u8]) -> Result<Frame> {
@@ -66,16 +63,55 @@ fn lengths_that_lie() {
         ("00000009 8221 ffffffff7f 0000", "sequence id is beyond 32 bits"),
         ("0000000a 8221 ffffffffffff 0000", "sequence id is a variable-length integer of more than 5 bytes"),
         ("ffaf 7fff", "mesh header of 32771 bytes passes header_max of 1024"),
-        ("ffaf 0000 0000000e 8001", "message ends inside its header's number of pairs"),
+        (
+            "ffaf 0000 00000011 80010001 00000004 70696e67 00000001 00",
+            "message ends inside its header's number of pairs",
+        ),
     ] {
-        let bytes = if bytes == "ffaf 0000 0000000e 8001" {
-            "ffaf 0000 00000011 80010001 00000004 70696e67 00000001 00"
-        } else {
-            bytes
-        };
         assert_eq!(fault(bytes), text, "{bytes}");
     }
 }
+
+#[test]
+fn buffered_messages_that_lie() {
+    let deep = "0c0001".repeat(65);
+    for (head, body, text) in [
+        ("80010001 7fffffff", "", "message of 2147483655 bytes passes message_max of 4096"),
+        ("80010001 ffffffff", "", "method name's length -1 is negative"),
+        ("00001000 70696e67", "", "message of 4100 bytes passes message_max of 4096"),
+        ("8221 01 ffffffff0f", "", "message of 4294967303 bytes passes message_max of 4096"),
+        ("8222 01 04", "", "Compact version 2 is not 1"),
+        (
+            "80020001 00000004",
+            "",
+            "message starts with 80020001, which is no version of Thrift Binary or Compact",
+        ),
+        (PING, "0b0001 7fffffff", "message passes message_max of 4096"),
+        (PING, "0b0001 ffffffff", "message passes message_max of 4096"),
+        (PING, "0f0001 0a 7fffffff", "message passes message_max of 4096"),
+        (PING, "0f0001 0c 7fffffff", "message passes message_max of 4096"),
+        (PING, "0d0001 0b0b 7fffffff", "message passes message_max of 4096"),
+        (
+            PING,
+            "0f0001 00 00000001",
+            "message body: an unknown type, or another element type than in the IDL",
+        ),
+        (PING, "630001", "message body: an unknown type, or another element type than in the IDL"),
+        (PING, deep.as_str(), "message body: structs and containers are nested beyond the limit"),
+    ] {
+        let error = frame(&hex(&format!("{head}{body}"))).unwrap_err();
+        let error = WireError::of(&error).unwrap();
+        assert_eq!(error.to_string(), text, "{head} {body}");
+        assert!(!error.is_in_step());
+        if head == PING {
+            assert_eq!((error.name().as_str(), error.sequence_id()), ("ping", 7));
+            assert_eq!(error.dialect(), Some(dialect(Framing::Buffered, Binary)));
+        }
+    }
+}
+
+/// The head of a strict Binary call.
+const PING: &str = "80010001 00000004 70696e67 00000007";
 
 #[test]
 fn headers_that_ask_for_too_much() {
@@ -143,8 +179,8 @@ fn limits_hold_to_the_byte_both_ways() {
         let header = Header::default();
         let outgoing = Outgoing { dialect, header: &header, head: &head, body: &body };
         for (spare, fits) in [(1, true), (0, true), (-1, false)] {
-            let mut limits = Limits::default();
-            limits.message_max = bytes.len().checked_add_signed(spare).unwrap();
+            let message_max = bytes.len().checked_add_signed(spare).unwrap();
+            let limits = Limits { message_max, ..Limits::default() };
             assert_eq!(outgoing.size(usize::MAX, &limits).is_ok(), fits, "{dialect:?}");
             let framed = DetectFramer::new(&limits).frame(&bytes);
             assert_eq!(framed.is_ok(), fits, "{dialect:?} {framed:?}");
