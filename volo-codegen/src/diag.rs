@@ -110,7 +110,10 @@ pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
 pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, colour: bool) -> String {
     let mut cache = Cache { sources, parsed: HashMap::new() };
     let mut out = Vec::new();
-    for diagnostic in diagnostics {
+    for (index, diagnostic) in diagnostics.iter().enumerate() {
+        if index > 0 {
+            out.push(b'\n');
+        }
         let Some(report) = report(diagnostic, sources, colour) else {
             out.extend_from_slice(diagnostic.one_line(sources).as_bytes());
             out.push(b'\n');
@@ -140,13 +143,13 @@ fn report(
         .with_config(config)
         .with_code(diagnostic.code)
         .with_message(&diagnostic.message);
-    for (index, label) in diagnostic.labels.iter().enumerate() {
-        let mut mark = ariadne::Label::new(place(label.span, sources)).with_order(index as i32);
-        if !label.message.is_empty() {
-            mark = mark.with_message(&label.message);
-        }
+    // The renderer begins a new section where labels step back in a file.
+    let mut labels: Vec<(usize, &Label)> = diagnostic.labels.iter().enumerate().collect();
+    labels.sort_by_key(|(_, label)| (label.span.file != first.span.file, label.span.file, label.span.start));
+    for (index, label) in labels {
         let paint = if index == 0 { paint } else { ariadne::Color::Blue };
-        builder = builder.with_label(mark.with_color(paint));
+        let mark = ariadne::Label::new(place(label.span, sources)).with_order(index as i32);
+        builder = builder.with_label(mark.with_message(&label.message).with_color(paint));
     }
     for note in &diagnostic.notes {
         builder.add_note(note);

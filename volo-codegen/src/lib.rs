@@ -1,10 +1,83 @@
 //! Thrift IDL in, Rust text out.
+//!
+//! The front end is [`load`]: text from a [`source::Source`] → tokens → tree ([`ast`]) → resolved [`model`],
+//! with every finding as a [`diag::Diagnostic`]. It prints nothing, stops at no first fault and never panics,
+//! whatever the text.
 #![forbid(unsafe_code)]
 
 pub mod ast;
+mod check;
+mod consts;
 pub mod diag;
+mod emit;
+mod graph;
 pub mod lex;
+mod load;
 pub mod model;
+mod options;
 pub mod parse;
+mod resolve;
+mod scope;
 pub mod source;
 mod suggest;
+
+pub use options::Options;
+
+use diag::Diagnostic;
+use model::Model;
+use source::{Source, SourceMap};
+
+/// What came out of [`load`].
+#[derive(Debug)]
+pub struct Loaded {
+    /// The resolved IDL, unless there is any error.
+    pub model: Option<Model>,
+    /// All findings, by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts that spans refer to.
+    pub sources: SourceMap,
+}
+
+/// Reads the given files and all they include, and checks everything.
+pub fn load(roots: &[&str], source: &dyn Source) -> Loaded {
+    let mut sources = SourceMap::default();
+    let mut diagnostics = Vec::new();
+    let files = load::load_files(roots, source, &mut sources, &mut diagnostics);
+    let mut resolved = resolve::resolve(&files, &sources, &mut diagnostics);
+    check::break_cycles(&mut resolved.model, &mut diagnostics);
+    let mut model = consts::evaluate(resolved, &mut diagnostics);
+    check::check(&mut model, &files, &mut diagnostics);
+    let place =
+        |diagnostic: &Diagnostic| diagnostic.labels.first().map(|label| (label.span.file, label.span.start));
+    diagnostics.sort_by_key(place);
+    let model = (!diag::has_errors(&diagnostics)).then_some(model);
+    Loaded { model, diagnostics, sources }
+}
+
+/// One file of generated code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Path relative to the output directory.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What came out of [`compile`].
+#[derive(Debug)]
+pub struct Compiled {
+    /// The generated code, unless there is any error.
+    pub files: Option<Vec<OutputFile>>,
+    /// All findings, by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts that spans refer to; every file that was read.
+    pub sources: SourceMap,
+}
+
+/// Rust code for the given files and all they include.
+pub fn compile(roots: &[&str], source: &dyn Source, options: &Options) -> Compiled {
+    let Loaded { model, diagnostics, sources } = load(roots, source);
+    let files = model
+        .map(|model| vec![OutputFile { path: options.out_file.clone(), text: emit::emit(&model, options) }]);
+    Compiled { files, diagnostics, sources }
+}

@@ -86,7 +86,9 @@ impl Model {
     pub fn resolve<'a>(&'a self, ty: &'a Type) -> &'a Type {
         let mut ty = ty;
         while let Type::Typedef(id) = ty {
-            ty = &self[*id].target;
+            // Always there in a finished model; during resolution a broken typedef stands for itself.
+            let Some(typedef) = self.typedefs.get(id.index()) else { break };
+            ty = &typedef.target;
         }
         ty
     }
@@ -272,7 +274,7 @@ pub struct Struct {
 pub enum StructKind {
     /// Any number of its fields is set.
     Struct,
-    /// Exactly one field is set; no field is [`Requiredness::Required`].
+    /// Exactly one field is set; every field is [`Requiredness::Optional`].
     Union,
     /// A struct that can be thrown.
     Exception,
@@ -281,11 +283,13 @@ pub enum StructKind {
 /// A field of a struct, an argument, or a declared exception of a function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
-    /// Number on the wire. Negative if the IDL gives none (counted down from -1) or a negative one.
+    /// Number on the wire. Positive, unless the IDL gives none or one below 1: such fields are numbered -1,
+    /// -2, … in order of declaration, as Apache does.
     pub id: i16,
     /// Name on the wire.
     pub name: String,
-    /// As declared. Fields of unions are never `Required`.
+    /// As declared; always `Optional` in unions, `Required` or `Default` for arguments, `Default` for
+    /// declared exceptions.
     pub requiredness: Requiredness,
     /// Its type.
     pub ty: Type,
@@ -414,4 +418,29 @@ pub enum Value {
     /// For a struct, union or exception: the fields given, by position in [`Struct::fields`], ascending.
     /// Fields not given keep their own defaults. A union has exactly one.
     Struct(StructId, Vec<(usize, Value)>),
+}
+
+impl Model {
+    /// A type as the IDL writes it, named ones by their plain name.
+    pub fn idl_name(&self, ty: &Type) -> String {
+        match ty {
+            Type::Bool => "bool".to_owned(),
+            Type::I8 => "i8".to_owned(),
+            Type::I16 => "i16".to_owned(),
+            Type::I32 => "i32".to_owned(),
+            Type::I64 => "i64".to_owned(),
+            Type::Double => "double".to_owned(),
+            Type::String => "string".to_owned(),
+            Type::Binary => "binary".to_owned(),
+            Type::Uuid => "uuid".to_owned(),
+            Type::List(element) => format!("list<{}>", self.idl_name(element)),
+            Type::Set(element) => format!("set<{}>", self.idl_name(element)),
+            Type::Map(key, value) => format!("map<{}, {}>", self.idl_name(key), self.idl_name(value)),
+            Type::Struct(id) => self[*id].name.clone(),
+            Type::Enum(id) => self[*id].name.clone(),
+            Type::Typedef(id) => {
+                self.typedefs.get(id.index()).map_or("?", |typedef| &typedef.name).to_owned()
+            }
+        }
+    }
 }

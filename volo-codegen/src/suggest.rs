@@ -5,7 +5,7 @@ pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>)
     nearest(name, known).map(|best| format!("did you mean `{best}`?"))
 }
 
-/// The nearest of `known`: differing by at most a third of its letters, case counting little. The first of
+/// The nearest of `known`: differing by at most a third of its letters. The first of
 /// several equally near ones.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.chars().count() / 3).max(1);
@@ -13,9 +13,6 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     for candidate in known {
         if candidate.len().abs_diff(name.len()) > 2 * limit || candidate == name {
             continue;
-        }
-        if candidate.eq_ignore_ascii_case(name) {
-            return Some(candidate);
         }
         let distance = distance(name, candidate);
         if distance <= limit && best.is_none_or(|(least, _)| distance < least) {
@@ -25,8 +22,8 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     best.map(|(_, candidate)| candidate)
 }
 
-/// Edits between two texts: insert, delete, replace one character, or swap two neighbours. Texts longer than
-/// 64 characters are taken as wholly different.
+/// Edits between two texts: insert, delete, replace one character, or swap two neighbours; case is not counted.
+/// Texts longer than 64 characters are taken as wholly different.
 pub(crate) fn distance(a: &str, b: &str) -> usize {
     const LENGTH_MAX: usize = 64;
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -38,7 +35,7 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
     for i in 1..=a.len() {
         let mut row = vec![i; b.len() + 1];
         for j in 1..=b.len() {
-            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let replaced = last[j - 1] + usize::from(!a[i - 1].eq_ignore_ascii_case(&b[j - 1]));
             row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 row[j] = row[j].min(above[j - 2] + 1);

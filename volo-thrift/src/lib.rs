@@ -1,7 +1,7 @@
 //! Thrift over `volo-core`: protocols, framings, client and server.
 #![warn(missing_docs)]
 
-#[allow(dead_code)]
+mod client;
 mod conn;
 mod error;
 mod exception;
@@ -13,6 +13,7 @@ pub mod protocol;
 pub mod server;
 pub mod wire;
 
+pub use client::{CallOpt, Client, ClientBuilder, ClientService, ServiceClient, Tags};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use limits::Limits;

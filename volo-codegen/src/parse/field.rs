@@ -1,6 +1,6 @@
 //! Fields and types.
 
-use super::{Parsed, Parser};
+use super::{Parsed, Parser, Skip};
 use crate::ast::*;
 use crate::diag::Diagnostic;
 use crate::lex::Token;
@@ -36,7 +36,13 @@ impl Parser<'_> {
             return Ok(None);
         }
         let id = self.integer("a field id")?;
-        self.expect(Token::Colon, "`:` behind the field id")?;
+        if self.eat(Token::Colon).is_none() {
+            let skip = self.unexpected("`:` behind the field id");
+            let goes_on = matches!(self.peek(), Token::Required | Token::Optional | Token::Name);
+            if !goes_on && !self.peek().begins_type() {
+                return Err(skip);
+            }
+        }
         Ok(Some(id))
     }
 
@@ -149,7 +155,9 @@ impl Parser<'_> {
         self.nested(|parser| {
             parser.advance();
             let cpp_type = parser.cpp_type()?;
-            parser.expect(Token::AngleOpen, "`<` and the element type")?;
+            if parser.eat(Token::AngleOpen).is_none() {
+                return Err(parser.bare_container(start));
+            }
             let first = parser.ty()?;
             let kind = match container {
                 Token::Map => {
@@ -172,6 +180,18 @@ impl Parser<'_> {
                 kind => Ok(kind),
             }
         })
+    }
+
+    /// Reports a container without its element types, which start with web pages that swallow `<…>`.
+    fn bare_container(&mut self, start: Span) -> Skip {
+        let word = self.slice(start).to_owned();
+        let example = if word == "map" { "map<string, i32>".to_owned() } else { format!("{word}<string>") };
+        let message = format!("expected `<` and the element type behind `{word}`, found {}", self.found());
+        let diagnostic = Diagnostic::error("bare-container", message)
+            .at(self.place(), "expected `<`")
+            .help(format!("name what it holds, as in `{example}`"));
+        self.report(diagnostic);
+        Skip
     }
 
     fn cpp_type(&mut self) -> Parsed<Option<Name>> {

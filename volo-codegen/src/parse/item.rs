@@ -303,6 +303,7 @@ impl Parser<'_> {
         element: impl FnMut(&mut Self) -> Parsed<T>,
     ) -> Parsed<Vec<T>> {
         let open = self.expect(Token::BraceOpen, "`{`")?;
+        let what = what.trim_start_matches("an ").trim_start_matches("a ");
         self.listed(Token::BraceClose, open, &format!("{what} `{}`", name.text), element)
     }
 
@@ -318,7 +319,8 @@ impl Parser<'_> {
         let mut list = Vec::new();
         while self.eat(close).is_none() {
             let next = self.peek();
-            let body_ends = next == Token::BraceClose && close == Token::ParenClose;
+            let body_ends =
+                close == Token::ParenClose && (next == Token::BraceClose || self.begins_function());
             if next == Token::End || body_ends || (next.begins_item() && self.first_on_line(0)) {
                 let bracket = if close == Token::BraceClose { "}" } else { ")" };
                 let message = format!("expected `{bracket}` to close {what}, found {}", self.found());
@@ -336,6 +338,16 @@ impl Parser<'_> {
             }
         }
         Ok(list)
+    }
+
+    /// Whether a new line looks like a function, not like an argument.
+    fn begins_function(&self) -> bool {
+        let marked = matches!(self.peek(), Token::Void | Token::Oneway | Token::Async);
+        let named = (self.peek() == Token::Name || self.peek().begins_type())
+            && self.peek_at(1) == Token::Name
+            && self.peek_at(2) == Token::ParenOpen
+            && matches!(self.peek_at(3), Token::Int | Token::ParenClose);
+        (marked || named) && self.first_on_line(0)
     }
 
     /// Skips from a failed member, which began at token `start`, to where the next one can begin.

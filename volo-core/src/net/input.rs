@@ -271,3 +271,171 @@ fn poll_read<S: AsyncRead + Unpin>(
     let room = (buffer.capacity() - buffer.len()).min(at_most);
     pin!(stream.read_buf(&mut buffer.limit(room))).poll(cx)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::VecDeque, pin::Pin, task::Waker};
+
+    use tokio::io::ReadBuf;
+
+    use super::*;
+
+    /// Frames of a 4-byte length and so many bytes; `exact` tells the length as soon as it is known.
+    struct LengthFramer {
+        exact: bool,
+    }
+
+    impl Framer for LengthFramer {
+        fn frame(&mut self, bytes: &[u8]) -> Result<Frame> {
+            let Some(&prefix) = bytes.first_chunk::<4>() else { return Ok(Frame::Partial(4)) };
+            let size = 4 + u32::from_be_bytes(prefix) as usize;
+            Ok(match bytes.len() >= size {
+                true => Frame::Complete(size),
+                false => Frame::Partial(if self.exact { size } else { bytes.len() + 1 }),
+            })
+        }
+    }
+
+    fn frame(length: usize, seed: usize) -> Vec<u8> {
+        let body = (0..length).map(|at| (at * 31 + seed) as u8);
+        (length as u32).to_be_bytes().into_iter().chain(body).collect()
+    }
+
+    /// Gives one piece per read; is pending at an empty piece, and ended after the last.
+    struct Script(VecDeque<Vec<u8>>);
+
+    impl AsyncRead for Script {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+            into: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let Some(mut piece) = self.0.pop_front() else { return Poll::Ready(Ok(())) };
+            if piece.is_empty() {
+                return Poll::Pending;
+            }
+            let rest = piece.split_off(piece.len().min(into.remaining()));
+            into.put_slice(&piece);
+            if !rest.is_empty() {
+                self.0.push_front(rest);
+            }
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn poll(input: &mut Input, script: &mut Script, exact: bool) -> Poll<Result<Option<Bytes>>> {
+        input.poll_frame(&mut Context::from_waker(Waker::noop()), script, &mut LengthFramer { exact })
+    }
+
+    fn script(pieces: &[&[u8]]) -> Script {
+        Script(pieces.iter().map(|piece| piece.to_vec()).collect())
+    }
+
+    #[test]
+    fn frames_of_one_read_share_memory_and_idle_holds_none() {
+        let both = [frame(10, 1), frame(20, 2)].concat();
+        let (mut input, mut script) = (Input::default(), script(&[&both, &[]]));
+        let Poll::Ready(Ok(Some(one))) = poll(&mut input, &mut script, true) else { panic!() };
+        let Poll::Ready(Ok(Some(two))) = poll(&mut input, &mut script, true) else { panic!() };
+        assert_eq!(one.as_ptr().wrapping_add(one.len()), two.as_ptr());
+        assert_eq!((&one[..], &two[..]), (&frame(10, 1)[..], &frame(20, 2)[..]));
+        assert!(poll(&mut input, &mut script, true).is_pending());
+        assert_eq!(input.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn memory_follows_the_bytes_received() {
+        for exact in [true, false] {
+            let claim = (1u32 << 30).to_be_bytes();
+            let mut script = script(&[&claim, &[]]);
+            script.0.extend((0..3_000).flat_map(|_| [vec![7; 100], vec![]]));
+            let mut input = Input::default();
+            while !script.0.is_empty() {
+                assert!(poll(&mut input, &mut script, exact).is_pending());
+                assert!(input.bytes.capacity() <= 2 * input.bytes.len());
+            }
+            assert_eq!(input.len(), 300_004);
+            let Poll::Ready(Err(error)) = poll(&mut input, &mut script, exact) else { panic!() };
+            assert!(error.is_closed());
+        }
+    }
+
+    #[test]
+    fn a_large_frame_gets_memory_of_its_own() {
+        let all = [frame(5, 1), frame(1_000_000, 2), frame(6, 3)].concat();
+        let (mut input, mut script) = (Input::default(), script(&[&all]));
+        let Poll::Ready(Ok(Some(_))) = poll(&mut input, &mut script, true) else { panic!() };
+        let Poll::Ready(Ok(Some(large))) = poll(&mut input, &mut script, true) else { panic!() };
+        assert!(large == frame(1_000_000, 2));
+        let memory = large.try_into_mut().expect("it is shared with nothing");
+        assert_eq!(memory.capacity(), 1_000_004);
+        let Poll::Ready(Ok(Some(small))) = poll(&mut input, &mut script, true) else { panic!() };
+        assert_eq!(small, frame(6, 3));
+    }
+
+    #[test]
+    fn frames_survive_any_cut() {
+        let mut random = 0x9E37_79B9_7F4A_7C15u64;
+        let mut next = |below: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) as usize % below
+        };
+        for round in 0..60 {
+            let exact = round % 2 == 0;
+            let frames: Vec<_> = (0..30)
+                .map(|seed| {
+                    let scale = [10, 300, 5_000, 70_000, 300_000][next(5)];
+                    frame(next(scale), seed)
+                })
+                .collect();
+            let mut rest = &frames.concat()[..];
+            let mut script = Script(VecDeque::new());
+            while !rest.is_empty() {
+                let scale = [8, 5_000, 70_000, 400_000][next(4)];
+                let (piece, tail) = rest.split_at((1 + next(scale)).min(rest.len()));
+                script.0.push_back(piece.to_vec());
+                script.0.extend(vec![vec![]; next(3)]);
+                rest = tail;
+            }
+            let (mut input, mut got, mut kept) = (Input::default(), 0, Vec::new());
+            loop {
+                match poll(&mut input, &mut script, exact) {
+                    Poll::Pending => {
+                        let bound = (2 * input.bytes.len()).max(PARTIAL_SMALL);
+                        assert!(!input.leased && input.bytes.capacity() <= bound);
+                    }
+                    Poll::Ready(frame) => {
+                        let Some(frame) = frame.unwrap() else { break };
+                        assert!(frame == frames[got], "frame {got} of round {round}");
+                        got += 1;
+                        if next(3) == 0 {
+                            kept.push(frame); // pins the buffer it is in
+                        }
+                    }
+                }
+            }
+            assert_eq!(got, frames.len());
+            assert!(kept.iter().all(|frame| frames.iter().any(|sent| frame == sent)));
+        }
+    }
+
+    #[test]
+    fn a_framer_that_lies_is_an_error() {
+        struct Liar(Frame);
+        impl Framer for Liar {
+            fn frame(&mut self, _: &[u8]) -> Result<Frame> {
+                Ok(self.0)
+            }
+        }
+        for lie in [Frame::Complete(0), Frame::Complete(6)] {
+            let (mut input, mut script) = (Input::default(), script(&[b"12345"]));
+            let mut cx = Context::from_waker(Waker::noop());
+            let polled = input.poll_frame(&mut cx, &mut script, &mut Liar(lie));
+            assert!(matches!(polled, Poll::Ready(Err(_))));
+        }
+        let (mut input, mut script) = (Input::default(), script(&[b"12345"]));
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = input.poll_frame(&mut cx, &mut script, &mut Liar(Frame::Partial(1)));
+        assert!(matches!(polled, Poll::Ready(Err(_))), "it waits for more, and there is none");
+    }
+}

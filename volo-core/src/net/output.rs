@@ -166,3 +166,140 @@ fn poll_write<S: AsyncWrite + Unpin>(
         count => Poll::Ready(count),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// Takes at most `step` bytes per write, and is pending after every `burst` writes.
+    struct Sink {
+        step: usize,
+        burst: usize,
+        writes: usize,
+        slices_max: usize,
+        taken: Vec<u8>,
+        broken: bool,
+    }
+
+    impl Sink {
+        fn new(step: usize, burst: usize) -> Self {
+            Sink { step, burst, writes: 0, slices_max: 0, taken: Vec::new(), broken: false }
+        }
+    }
+
+    impl AsyncWrite for Sink {
+        fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            if self.broken {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            self.writes += 1;
+            if self.writes % (self.burst + 1) == 0 {
+                return Poll::Pending;
+            }
+            self.slices_max = self.slices_max.max(slices.len());
+            let mut room = self.step;
+            for slice in slices {
+                let piece = &slice[..slice.len().min(room)];
+                room -= piece.len();
+                self.taken.extend_from_slice(piece);
+            }
+            Poll::Ready(Ok(self.step - room))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn put(output: &mut Output, inline: usize, body: &Bytes, all: &mut Vec<u8>) {
+        let linked = if body.len() >= 100 { body.len() } else { 0 };
+        let size = Size { inline: inline + body.len() - linked, linked };
+        let range = output.write(size, 100, &mut |span| {
+            span.put_slice(&vec![inline as u8; inline / 2]);
+            span.put_body(body);
+            span.put_slice(&vec![!inline as u8; inline - inline / 2]);
+            Ok(())
+        });
+        assert_eq!(range.unwrap(), all.len() as u64..(all.len() + size.total()) as u64);
+        all.extend(vec![inline as u8; inline / 2]);
+        all.extend_from_slice(body);
+        all.extend(vec![!inline as u8; inline - inline / 2]);
+    }
+
+    #[test]
+    fn partial_writes_lose_nothing() {
+        let bodies: Vec<Bytes> =
+            [0, 99, 100, 5_000].iter().map(|length| vec![*length as u8; *length].into()).collect();
+        let mut cx = Context::from_waker(Waker::noop());
+        for (step, burst) in [(3, 30), (13, 50), (7, 2), (99, 5), (100, 1), (4_096, 1), (100_000, 1)] {
+            let (mut output, mut sink, mut all) = (Output::default(), Sink::new(step, burst), Vec::new());
+            for round in 0..100 {
+                put(&mut output, round % 40, &bodies[round % 4], &mut all);
+                let _ = output.poll_flush(&mut cx, &mut sink);
+                assert_eq!(output.flushed(), sink.taken.len() as u64);
+                assert_eq!(output.len(), all.len() - sink.taken.len());
+            }
+            while output.poll_flush(&mut cx, &mut sink).is_pending() {}
+            assert!(sink.taken == all, "steps of {step}");
+            assert!(output.is_idle(), "the buffer was given back");
+        }
+    }
+
+    #[test]
+    fn a_vectored_write_has_a_limit() {
+        let (mut output, mut sink, mut all) = (Output::default(), Sink::new(1 << 20, 1_000), Vec::new());
+        for _ in 0..500 {
+            put(&mut output, 4, &vec![7; 100].into(), &mut all);
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(output.poll_flush(&mut cx, &mut sink).is_ready());
+        assert!(sink.taken == all);
+        assert_eq!((sink.slices_max, sink.writes), (SLICES_MAX, 16)); // 1,000 pieces, adjacent ones joined
+    }
+
+    #[test]
+    fn a_slow_peer_costs_bounded_memory() {
+        const BUFFERED_MAX: usize = 100_000;
+        let (mut output, mut sink, mut all) = (Output::default(), Sink::new(1_000, 1), Vec::new());
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..20_000 {
+            while output.poll_send(&mut cx, &mut sink, BUFFERED_MAX).is_pending() {}
+            put(&mut output, 300, &Bytes::new(), &mut all);
+            let capacity = output.buffer.as_ref().unwrap().capacity();
+            assert!(capacity <= 4 * BUFFERED_MAX, "{capacity} bytes for at most {BUFFERED_MAX}");
+        }
+        while output.poll_flush(&mut cx, &mut sink).is_pending() {}
+        assert!(sink.taken == all);
+    }
+
+    #[test]
+    fn an_error_is_final() {
+        let (mut output, mut sink, mut all) = (Output::default(), Sink::new(50, 1), Vec::new());
+        let mut cx = Context::from_waker(Waker::noop());
+        put(&mut output, 200, &Bytes::new(), &mut all);
+        assert!(output.poll_flush(&mut cx, &mut sink).is_pending());
+        sink.broken = true;
+        assert!(matches!(output.poll_flush(&mut cx, &mut sink), Poll::Ready(Err(_))));
+        sink.broken = false;
+        assert!(matches!(output.poll_flush(&mut cx, &mut sink), Poll::Ready(Err(_))));
+        assert!(matches!(output.poll_close(&mut cx, &mut sink), Poll::Ready(Err(_))));
+        assert!(output.write(Size::inline(0), 100, &mut |_| Ok(())).is_err());
+        assert_eq!((output.flushed(), output.len(), sink.taken.len()), (50, 150, 50));
+    }
+}

@@ -279,7 +279,7 @@ mod tests {
     async fn of_many_servers_that_start_at_once_one_wins() {
         let directory = Directory::new("race");
         let path = directory.join("a.sock");
-        for _ in 0..20 {
+        for _ in 0..50 {
             drop(StdListener::bind(&path).unwrap());
             let starts: Vec<_> = (0..8)
                 .map(|_| {

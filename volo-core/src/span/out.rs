@@ -2,6 +2,8 @@
 
 use std::{io::IoSlice, mem};
 
+use bytes::Bytes;
+
 use super::{LinkedAt, SCRATCH, Size, Span};
 use crate::Result;
 
@@ -114,6 +116,12 @@ impl OutBuf {
         self.bytes.clear();
         self.links.clear();
         (self.committed_links, self.linked, self.sent, self.sent_of_link) = (0, 0, 0, 0);
+    }
+
+    /// What is left to send as one piece, copied only if something was linked or sent.
+    pub fn into_bytes(self) -> Bytes {
+        let whole = self.links.is_empty() && self.sent == 0;
+        Bytes::from(if whole { self.bytes } else { self.to_vec() })
     }
 
     /// All bytes left to send in wire order, copied together.

@@ -110,11 +110,6 @@ impl<S> Calls<S> {
         self.slots.len() - self.free.len()
     }
 
-    /// Whether no further call can be opened now.
-    pub(crate) fn is_full(&self) -> bool {
-        self.occupied() == self.window
-    }
-
     /// Whether every slot belongs to a call that was given up: the peer answers nothing, the connection is of no use.
     pub(crate) fn is_choked(&self) -> bool {
         self.abandoned == self.window
@@ -170,9 +165,12 @@ impl<S> Calls<S> {
         }
     }
 
-    /// Whether the call is still waited for.
-    pub(crate) fn is_waiting(&mut self, id: SequenceId) -> bool {
-        matches!(self.find(id), Some(State::Waiting { .. }))
+    /// Where the events of a call go, while it is under way.
+    pub(crate) fn sink(&mut self, id: SequenceId) -> Option<&mut S> {
+        match self.find(id)? {
+            State::Waiting { sink, .. } => Some(sink),
+            State::Free | State::Abandoned => None,
+        }
     }
 
     /// Gives a call up. Once its request was written its slot stays taken, because the reply may still come.
@@ -202,7 +200,7 @@ impl<S> Calls<S> {
     /// The earliest deadline of a call that is under way.
     pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
         while let Some(&Reverse((deadline, id))) = self.deadlines.peek() {
-            if self.is_waiting(id) {
+            if self.sink(id).is_some() {
                 return Some(deadline);
             }
             self.deadlines.pop();
@@ -240,7 +238,7 @@ impl<S> Calls<S> {
             return;
         }
         let mut deadlines = std::mem::take(&mut self.deadlines);
-        deadlines.retain(|Reverse((_, id))| self.is_waiting(*id));
+        deadlines.retain(|Reverse((_, id))| self.sink(*id).is_some());
         self.deadlines = deadlines;
     }
 }

@@ -2,18 +2,27 @@
 
 use std::sync::Arc;
 
-use volo_core::{Error, ErrorKind, Origin, Retry};
+use volo_core::{Error, ErrorKind, Retry};
 
-/// Something that happened to a call; `M` is a received message.
+/// Something that happened to a call; `M` is a received message. A unary call sees exactly one event.
 #[derive(Debug)]
 pub(crate) enum Event<M> {
-    /// The reply; ends a unary call.
+    /// The whole answer.
     Reply(M),
-    /// No reply will come; ends any call.
+    /// The first message of a stream.
+    #[expect(dead_code, reason = "only streams have it")]
+    Header(M),
+    /// One element of a stream.
+    #[expect(dead_code, reason = "only streams have it")]
+    Data(M),
+    /// The last message of a stream.
+    #[expect(dead_code, reason = "only streams have it")]
+    Trailer(M),
+    /// No answer will come.
     Reset(Reset),
 }
 
-/// Why no reply will come.
+/// Why no answer will come.
 #[derive(Clone, Debug)]
 pub(crate) struct Reset {
     /// What happened.
@@ -37,16 +46,34 @@ impl Reset {
         let error = match self.loss {
             Loss::Expired => Error::timeout("the deadline passed before the reply came"),
             Loss::Closed(cause) => {
-                // Faults of the peer stay recognisable; to every call but the one at fault it is just a loss.
+                // A fault of the peer stays one, even for calls that had no part in it.
                 let kind = match cause.kind() {
-                    kind @ (ErrorKind::Protocol | ErrorKind::Draining | ErrorKind::Connect) => kind,
+                    kind @ (ErrorKind::Protocol | ErrorKind::Connect | ErrorKind::Config) => kind,
                     _ => ErrorKind::Closed,
                 };
-                let retry = Retry::IfIdempotent;
-                Error::new(kind, "the connection was lost").with_retry(retry).with_source(cause)
+                let retry = if kind == ErrorKind::Config { Retry::Never } else { Retry::IfIdempotent };
+                let text = "the connection was lost before the reply came";
+                Error::new(kind, text).with_retry(retry).with_source(cause)
             }
         };
-        let error = error.with_origin(Origin::Network);
-        if self.sent { error } else { error.with_retry(Retry::Always) }
+        if self.sent || error.kind() == ErrorKind::Config { error } else { error.with_retry(Retry::Always) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use volo_core::Origin;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_sent_may_be_repeated() {
+        let cause = Arc::new(Error::protocol("nonsense"));
+        for (loss, timeout) in [(Loss::Expired, true), (Loss::Closed(cause), false)] {
+            let error = |sent| Reset { loss: loss.clone(), sent }.into_error();
+            assert_eq!((error(true).retry(), error(false).retry()), (Retry::IfIdempotent, Retry::Always));
+            assert_eq!((error(true).is_timeout(), error(true).is_protocol()), (timeout, !timeout));
+            assert_ne!(error(true).origin(), Origin::Local);
+        }
     }
 }

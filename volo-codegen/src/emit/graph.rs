@@ -1,0 +1,215 @@
+//! What follows from how types refer to each other: which can be compared and hashed, how small they can get.
+
+use crate::model::{Field, Item, Model, Requiredness, StructId, StructKind, Type};
+
+/// Smallest encoding in Binary and Compact.
+pub(super) type Min = [usize; 2];
+
+/// What a type can be derived beyond `Clone, Debug, Default, PartialEq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Derives {
+    pub(super) eq: bool,
+    /// `Hash` and `Ord` as well.
+    pub(super) hash_and_ord: bool,
+}
+
+/// Facts about all structs of a model, indexed like its table.
+#[derive(Debug)]
+pub(super) struct Graph {
+    keyed: Vec<bool>,
+    derives: Vec<Derives>,
+    mins: Vec<Min>,
+}
+
+impl Graph {
+    pub(super) fn new(model: &Model) -> Graph {
+        let count = model.structs.len();
+        let all = Derives { eq: true, hash_and_ord: true };
+        let mut graph =
+            Graph { keyed: vec![false; count], derives: vec![all; count], mins: vec![[0, 0]; count] };
+        graph.find_keyed(model);
+        graph.find_derives(model);
+        for id in struct_ids(model) {
+            graph.find_min(model, id);
+        }
+        graph
+    }
+
+    /// Whether a struct is, or is in, a map's key or a set's element; then its maps and sets are ordered.
+    pub(super) fn is_keyed(&self, id: StructId) -> bool {
+        self.keyed[id.index()]
+    }
+
+    /// What a struct with these fields can derive.
+    pub(super) fn derives(&self, model: &Model, fields: &[Field], keyed: bool) -> Derives {
+        let mut derives = Derives { eq: true, hash_and_ord: true };
+        for field in fields {
+            self.limit(model, &field.ty, keyed, &mut derives);
+        }
+        derives
+    }
+
+    /// The smallest encoding of a struct with these fields: a peer may leave out all but the required ones.
+    pub(super) fn min(&self, model: &Model, fields: &[Field]) -> Min {
+        let mut min = [1, 1];
+        for field in fields.iter().filter(|field| is_certain(field)) {
+            let value = match model.resolve(&field.ty) {
+                Type::Bool => [1, 0],
+                ty => self.min_of(ty),
+            };
+            min = [min[0] + 3 + value[0], min[1] + 1 + value[1]];
+        }
+        min
+    }
+
+    fn find_keyed(&mut self, model: &Model) {
+        for field in model.structs.iter().flat_map(|item| &item.fields) {
+            self.mark(model, &field.ty, false);
+        }
+        for typedef in &model.typedefs {
+            self.mark(model, &typedef.target, false);
+        }
+        for constant in &model.consts {
+            self.mark(model, &constant.ty, false);
+        }
+        for function in model.services.iter().flat_map(|service| &service.functions) {
+            for ty in function.args.iter().map(|arg| &arg.ty).chain(&function.returns) {
+                self.mark(model, ty, false);
+            }
+        }
+    }
+
+    fn mark(&mut self, model: &Model, ty: &Type, in_key: bool) {
+        match model.resolve(ty) {
+            Type::List(element) => self.mark(model, element, in_key),
+            Type::Set(element) => self.mark(model, element, true),
+            Type::Map(key, value) => {
+                self.mark(model, key, true);
+                self.mark(model, value, in_key);
+            }
+            Type::Struct(id) if in_key && !self.keyed[id.index()] => {
+                let mut found = vec![*id];
+                self.keyed[id.index()] = true;
+                while let Some(id) = found.pop() {
+                    for field in &model[id].fields {
+                        self.mark_reached(model, &field.ty, &mut found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// As `mark` within a keyed struct, with a list instead of recursion: chains of structs may be long.
+    fn mark_reached(&mut self, model: &Model, ty: &Type, found: &mut Vec<StructId>) {
+        match model.resolve(ty) {
+            Type::List(element) | Type::Set(element) => self.mark_reached(model, element, found),
+            Type::Map(key, value) => {
+                self.mark_reached(model, key, found);
+                self.mark_reached(model, value, found);
+            }
+            Type::Struct(id) if !self.keyed[id.index()] => {
+                self.keyed[id.index()] = true;
+                found.push(*id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Starts from everything and takes away until nothing changes, so that recursive types keep what they can.
+    fn find_derives(&mut self, model: &Model) {
+        loop {
+            let mut changed = false;
+            for id in struct_ids(model) {
+                let derives = self.derives(model, &model[id].fields, self.is_keyed(id));
+                changed |= derives != self.derives[id.index()];
+                self.derives[id.index()] = derives;
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    fn limit(&self, model: &Model, ty: &Type, in_key: bool, derives: &mut Derives) {
+        match model.resolve(ty) {
+            Type::Double if !in_key => *derives = Derives { eq: false, hash_and_ord: false },
+            Type::List(element) => self.limit(model, element, in_key, derives),
+            Type::Set(element) => {
+                derives.hash_and_ord &= in_key;
+                self.limit(model, element, true, derives);
+            }
+            Type::Map(key, value) => {
+                derives.hash_and_ord &= in_key;
+                self.limit(model, key, true, derives);
+                self.limit(model, value, in_key, derives);
+            }
+            Type::Struct(id) => {
+                let of = self.derives[id.index()];
+                derives.eq &= of.eq;
+                derives.hash_and_ord &= of.hash_and_ord;
+            }
+            _ => {}
+        }
+    }
+
+    /// Required structs are no cycle: a field that closes one is boxed and counts as absent.
+    fn find_min(&mut self, model: &Model, start: StructId) {
+        let mut open = vec![start];
+        while let Some(&id) = open.last() {
+            let item = &model[id];
+            let wanted = item.fields.iter().filter(|field| is_certain(field)).find_map(|field| {
+                match model.resolve(&field.ty) {
+                    Type::Struct(inner) if self.mins[inner.index()] == [0, 0] && !open.contains(inner) => {
+                        Some(*inner)
+                    }
+                    _ => None,
+                }
+            });
+            if let Some(inner) = wanted {
+                open.push(inner);
+                continue;
+            }
+            self.mins[id.index()] = match item.kind {
+                StructKind::Union => [1, 1],
+                _ => self.min(model, &item.fields),
+            };
+            open.pop();
+        }
+    }
+
+    fn min_of(&self, ty: &Type) -> Min {
+        match ty {
+            Type::Bool | Type::I8 => [1, 1],
+            Type::I16 => [2, 1],
+            Type::I32 | Type::Enum(_) | Type::String | Type::Binary => [4, 1],
+            Type::I64 => [8, 1],
+            Type::Double => [8, 8],
+            Type::Uuid => [16, 16],
+            Type::List(_) | Type::Set(_) => [5, 1],
+            Type::Map(..) => [6, 1],
+            Type::Struct(id) => {
+                let [binary, compact] = self.mins[id.index()];
+                [binary.max(1), compact.max(1)]
+            }
+            Type::Typedef(_) => [1, 1],
+        }
+    }
+}
+
+/// Whether a field is in every valid encoding.
+fn is_certain(field: &Field) -> bool {
+    field.requiredness == Requiredness::Required && !is_boxed(field)
+}
+
+/// Whether a field's value has a place of its own.
+pub(super) fn is_boxed(field: &Field) -> bool {
+    field.boxed || field.reference
+}
+
+fn struct_ids(model: &Model) -> impl Iterator<Item = StructId> + '_ {
+    model.files.iter().flat_map(|file| &file.items).filter_map(|item| match item {
+        Item::Struct(id) => Some(*id),
+        _ => None,
+    })
+}

@@ -1,0 +1,254 @@
+//! Structs, exceptions and argument lists.
+
+use super::docs;
+use super::graph::Derives;
+use super::names::field_names;
+use super::text::{Doc, End, Text};
+use super::types::Scope;
+use super::values::{in_field, is_natural};
+use crate::model::{Docs, Field, Requiredness, Struct, StructId, StructKind, Type};
+
+/// Anything that is a list of fields in Rust.
+pub(super) struct Shape<'a> {
+    /// The name in Rust.
+    pub(super) name: &'a str,
+    /// The name in errors.
+    pub(super) wire_name: &'a str,
+    pub(super) docs: Docs,
+    pub(super) fields: &'a [Field],
+    /// See [`super::graph::Graph::is_keyed`].
+    pub(super) keyed: bool,
+}
+
+/// Writes a struct or exception of the IDL.
+pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
+    let item = &scope.model[id];
+    let name = &scope.names.structs[id.index()];
+    let keyed = scope.graph.is_keyed(id);
+    write_shape(
+        scope,
+        text,
+        &Shape { name, wire_name: &item.name, docs: item.meta.docs.clone(), fields: &item.fields, keyed },
+    );
+    if item.kind == StructKind::Exception {
+        write_error(scope, text, item, name);
+    }
+}
+
+/// Writes the struct and what makes it a value.
+pub(super) fn write_shape(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>) {
+    let names = field_names(shape.fields);
+    let defaults = shape.fields.iter().any(|field| own_default(field).is_some());
+    text.blank();
+    write_docs_and_derives(scope, text, shape, !defaults);
+    if shape.fields.is_empty() {
+        text.line(format!("pub struct {} {{}}", shape.name));
+    } else {
+        text.open(format!("pub struct {} {{", shape.name));
+        for (field, name) in shape.fields.iter().zip(&names) {
+            docs::write(text, &field.meta.docs);
+            let ty = scope.field_type(field, shape.keyed);
+            text.assign(&format!("pub {name}:"), &Doc::of_type(&ty), ",");
+        }
+        text.close("}");
+    }
+    if defaults {
+        write_default(scope, text, shape, &names);
+    }
+    write_value(scope, text, shape, &names);
+}
+
+/// The derives that every type has, and those its fields allow.
+pub(super) fn derive_list(derives: Derives, default: bool) -> String {
+    let mut list = vec!["Clone", "Debug"];
+    if default {
+        list.push("Default");
+    }
+    if derives.eq {
+        list.push("Eq");
+    }
+    if derives.hash_and_ord {
+        list.extend(["Hash", "Ord"]);
+    }
+    list.push("PartialEq");
+    if derives.hash_and_ord {
+        list.push("PartialOrd");
+    }
+    format!("#[derive({})]", list.join(", "))
+}
+
+/// A name all in capitals is kept, against clippy's taste.
+pub(super) fn write_acronym_allow(text: &mut Text, name: &str) {
+    if name.len() > 2 && name.chars().all(|c| c.is_ascii_uppercase()) {
+        text.line("#[allow(clippy::upper_case_acronyms, reason = \"the name is the IDL's\")]");
+    }
+}
+
+fn write_docs_and_derives(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, default: bool) {
+    docs::write(text, &shape.docs);
+    write_acronym_allow(text, shape.name);
+    text.line(derive_list(scope.graph.derives(scope.model, shape.fields, shape.keyed), default));
+}
+
+fn own_default(field: &Field) -> Option<&crate::model::Value> {
+    let default = field.default.as_ref()?;
+    let wrapped = field.requiredness == Requiredness::Optional || super::graph::is_boxed(field);
+    (wrapped || !is_natural(default)).then_some(default)
+}
+
+fn write_default(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[String]) {
+    let default = scope.std("Default");
+    text.blank();
+    text.open(format!("impl {default} for {} {{", shape.name));
+    text.open("fn default() -> Self {");
+    let fields = shape.fields.iter().zip(names).map(|(field, name)| match own_default(field) {
+        Some(value) => prefix(&format!("{name}: "), in_field(scope, field, value, shape.keyed)),
+        None => Doc::text(format!("{name}: {default}::default()")),
+    });
+    text.doc("", &Doc::group(format!("{} {{", shape.name), fields, "}"), "");
+    text.close("}");
+    text.close("}");
+}
+
+fn prefix(prefix: &str, doc: Doc) -> Doc {
+    match doc {
+        Doc::Text(text) => Doc::Text(format!("{prefix}{text}")),
+        Doc::Group { open, items, close } => Doc::Group { open: format!("{prefix}{open}"), items, close },
+    }
+}
+
+fn write_value(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[String]) {
+    let [binary, compact] = scope.graph.min(scope.model, shape.fields);
+    text.blank();
+    text.open(format!("impl rt::Value for {} {{", shape.name));
+    text.line("const TYPE: rt::Type = rt::Type::Struct;");
+    text.line(format!("const MIN: [usize; 2] = [{binary}, {compact}];"));
+    write_size(text, shape.fields, names);
+    write_encode(text, shape.fields, names);
+    write_decode(scope, text, shape, names);
+    text.close("}");
+}
+
+fn write_size(text: &mut Text, fields: &[Field], names: &[String]) {
+    text.blank();
+    if fields.is_empty() {
+        text.open("fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {");
+        text.line("1");
+        return text.close("}");
+    }
+    text.open("fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {");
+    text.line("let state = &mut S::START;");
+    let terms: Vec<String> = fields
+        .iter()
+        .zip(names)
+        .map(|(field, name)| format!("sizer.field(state, {}, &self.{name})", field.id))
+        .collect();
+    text.sum("1", &terms);
+    text.close("}");
+}
+
+fn write_encode(text: &mut Text, fields: &[Field], names: &[String]) {
+    text.blank();
+    text.open("fn encode<W: rt::Writer>(&self, writer: W) -> W {");
+    let mut calls: Vec<String> = fields
+        .iter()
+        .zip(names)
+        .map(|(field, name)| format!("field(state, {}, &self.{name})", field.id))
+        .collect();
+    calls.push("stop()".to_owned());
+    if !fields.is_empty() {
+        text.line("let state = &mut W::START;");
+    }
+    text.chain("writer", &calls);
+    text.close("}");
+}
+
+/// The head of `decode`, which structs and unions share.
+pub(super) fn open_decode(scope: &Scope<'_>, text: &mut Text) {
+    text.blank();
+    let result = scope.std("Result");
+    let parameters = ["&mut self".to_owned(), "reader: &mut R".to_owned()];
+    let result = format!("{result}<(), rt::DecodeError>");
+    text.signature("fn decode<R: rt::Reader>", &parameters, &result, End::Brace);
+}
+
+fn write_decode(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[String]) {
+    let wire_name = shape.wire_name;
+    open_decode(scope, text);
+    if shape.fields.is_empty() {
+        text.closure(&format!("reader.fields({wire_name:?}, |reader, field|"), "reader.skip(field)", ")");
+        return text.close("}");
+    }
+    let required: Vec<String> = shape
+        .fields
+        .iter()
+        .filter(|field| is_required(field))
+        .map(|field| format!("{:?}", field.name))
+        .collect();
+    if !required.is_empty() {
+        let words = required.len().div_ceil(64);
+        text.line(format!("let mut seen = rt::Seen::<{words}>::default();"));
+    }
+    text.open(format!("reader.fields({wire_name:?}, |reader, field| match field.id() {{"));
+    let mut index = 0;
+    for (field, name) in shape.fields.iter().zip(names) {
+        let mut arguments =
+            vec!["field".to_owned(), format!("{:?}", field.name), format!("&mut self.{name}")];
+        let mut function = "field";
+        if is_required(field) {
+            function = "required";
+            arguments.extend(["&mut seen".to_owned(), index.to_string()]);
+            index += 1;
+        }
+        let call = Doc::group(format!("reader.{function}("), arguments.into_iter().map(Doc::Text), ")");
+        text.doc(&format!("{} => ", field.id), &call, ",");
+    }
+    text.line("_ => reader.skip(field),");
+    if required.is_empty() {
+        text.close("})");
+    } else {
+        text.close("})?;");
+        let names = Doc::group("&[", required.into_iter().map(Doc::Text), "]");
+        let call = [Doc::text(format!("{wire_name:?}")), names, Doc::text("&seen")];
+        text.doc("", &Doc::group("reader.require(", call, ")"), "");
+    }
+    text.close("}");
+}
+
+fn is_required(field: &Field) -> bool {
+    field.requiredness == Requiredness::Required
+}
+
+fn write_error(scope: &Scope<'_>, text: &mut Text, item: &Struct, name: &str) {
+    text.blank();
+    text.open(format!("impl std::fmt::Display for {name} {{"));
+    text.open("fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {");
+    match message_field(scope, item) {
+        Some((field, true)) => {
+            text.line(format!(
+                "write!(f, \"{}: {{}}\", self.{field}.as_deref().unwrap_or_default())",
+                item.name
+            ));
+        }
+        Some((field, false)) => text.line(format!("write!(f, \"{}: {{}}\", self.{field})", item.name)),
+        None => text.line("std::fmt::Debug::fmt(self, f)"),
+    }
+    text.close("}");
+    text.close("}");
+    text.blank();
+    text.line(format!("impl std::error::Error for {name} {{}}"));
+}
+
+/// The field that says in words what happened, and whether it is optional.
+fn message_field(scope: &Scope<'_>, item: &Struct) -> Option<(String, bool)> {
+    let names = field_names(&item.fields);
+    let is_text = |field: &&Field| {
+        matches!(scope.model.resolve(&field.ty), Type::String) && !super::graph::is_boxed(field)
+    };
+    let wanted = ["message", "msg", "why", "what", "reason"];
+    let field = wanted.iter().find_map(|wanted| {
+        item.fields.iter().filter(is_text).find(|field| field.name.eq_ignore_ascii_case(wanted))
+    })?;
+    let index = item.fields.iter().position(|other| other.id == field.id)?;
+    Some((names[index].clone(), field.requiredness == Requiredness::Optional))
+}

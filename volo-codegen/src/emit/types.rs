@@ -1,0 +1,141 @@
+//! Thrift types as Rust types, spelled as the module at hand has to spell them.
+
+use std::borrow::Cow;
+
+use super::graph::{Graph, is_boxed};
+use super::names::Names;
+use crate::model::{Annotations, Field, Model, Requiredness, StructId, Type};
+
+/// What writing one module's items needs.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) model: &'a Model,
+    pub(super) names: &'a Names,
+    pub(super) graph: &'a Graph,
+    pub(super) module: usize,
+}
+
+impl<'a> Scope<'a> {
+    /// A name of the prelude, by its path if the module defines the same name.
+    pub(super) fn std(&self, name: &'static str) -> Cow<'static, str> {
+        if !self.names.modules[self.module].defines(name) {
+            return Cow::Borrowed(name);
+        }
+        let parent = match name {
+            "Some" | "None" => "option::Option",
+            "Ok" | "Err" => "result::Result",
+            "Option" => "option",
+            "Result" => "result",
+            "Vec" => "vec",
+            "Box" => "boxed",
+            "Default" => "default",
+            "From" => "convert",
+            _ => "marker",
+        };
+        Cow::Owned(format!("::std::{parent}::{name}"))
+    }
+
+    /// The path to a name in another module, relative so that the file can be included anywhere.
+    pub(super) fn path(&self, module: usize, name: &str) -> String {
+        let here = &self.names.modules[self.module].path;
+        let there = &self.names.modules[module].path;
+        let common = here.iter().zip(there).take_while(|(a, b)| a == b).count();
+        let up = std::iter::repeat_n("super", here.len() - common);
+        let down = there[common..].iter().map(String::as_str);
+        up.chain(down).chain([name]).collect::<Vec<_>>().join("::")
+    }
+
+    pub(super) fn struct_path(&self, id: StructId) -> String {
+        self.path(self.names.module_of(self.model[id].file), &self.names.structs[id.index()])
+    }
+
+    /// The type of a value that may be absent, boxed or neither.
+    pub(super) fn field_type(&self, field: &Field, keyed: bool) -> String {
+        let inner = self.annotated_type(&field.ty, &field.type_annotations, &field.meta.annotations, keyed);
+        let option = self.std("Option");
+        match (is_boxed(field), field.requiredness) {
+            (true, _) => format!("{option}<{}<{inner}>>", self.std("Box")),
+            (false, Requiredness::Optional) => format!("{option}<{inner}>"),
+            (false, _) => inner,
+        }
+    }
+
+    /// The type of a value that an arm holds.
+    pub(super) fn arm_type(&self, field: &Field, keyed: bool) -> String {
+        let inner = self.annotated_type(&field.ty, &field.type_annotations, &field.meta.annotations, keyed);
+        if is_boxed(field) { format!("{}<{inner}>", self.std("Box")) } else { inner }
+    }
+
+    /// A type; in a key's position (`keyed`) doubles have a total order and containers an order.
+    pub(super) fn ty(&self, ty: &Type, keyed: bool) -> String {
+        let plain = match ty {
+            Type::Bool => "bool",
+            Type::I8 => "i8",
+            Type::I16 => "i16",
+            Type::I32 => "i32",
+            Type::I64 => "i64",
+            Type::Double if keyed => "rt::OrderedDouble",
+            Type::Double => "f64",
+            Type::String => "rt::FastStr",
+            Type::Binary => "rt::Bytes",
+            Type::Uuid => "rt::Uuid",
+            Type::List(element) => return format!("{}<{}>", self.std("Vec"), self.ty(element, keyed)),
+            Type::Set(element) => return format!("{}<{}>", set(keyed), self.ty(element, true)),
+            Type::Map(key, value) => {
+                return format!("{}<{}, {}>", map(keyed), self.ty(key, true), self.ty(value, keyed));
+            }
+            Type::Struct(id) => return self.struct_path(*id),
+            Type::Enum(id) => {
+                let module = self.names.module_of(self.model[*id].file);
+                return self.path(module, &self.names.enums[id.index()]);
+            }
+            Type::Typedef(id) => {
+                let typedef = &self.model[*id];
+                if keyed && self.differs_in_key(&typedef.target) {
+                    return self.ty(&typedef.target, true);
+                }
+                return self.path(self.names.module_of(typedef.file), &self.names.typedefs[id.index()]);
+            }
+        };
+        plain.to_owned()
+    }
+
+    /// Honours `pilota.rust_type = "btree"`: ordered at the outermost level.
+    fn annotated_type(
+        &self,
+        ty: &Type,
+        on_type: &Annotations,
+        on_field: &Annotations,
+        keyed: bool,
+    ) -> String {
+        let ordered = wants_order(on_type) || wants_order(on_field);
+        match self.model.resolve(ty) {
+            Type::Set(element) if ordered => format!("{}<{}>", set(true), self.ty(element, true)),
+            Type::Map(key, value) if ordered => {
+                format!("{}<{}, {}>", map(true), self.ty(key, true), self.ty(value, keyed))
+            }
+            _ => self.ty(ty, keyed),
+        }
+    }
+
+    fn differs_in_key(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Double | Type::Set(_) | Type::Map(..) => true,
+            Type::List(element) => self.differs_in_key(element),
+            Type::Typedef(id) => self.differs_in_key(&self.model[*id].target),
+            _ => false,
+        }
+    }
+}
+
+fn wants_order(annotations: &Annotations) -> bool {
+    annotations.get("pilota.rust_type") == Some("btree")
+}
+
+pub(super) fn set(ordered: bool) -> &'static str {
+    if ordered { "rt::OrderedSet" } else { "rt::Set" }
+}
+
+pub(super) fn map(ordered: bool) -> &'static str {
+    if ordered { "rt::OrderedMap" } else { "rt::Map" }
+}

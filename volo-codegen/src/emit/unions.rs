@@ -1,0 +1,114 @@
+//! Unions: an enum with one more arm for what this build does not know.
+
+use super::docs;
+use super::names::arm_names;
+use super::structs::{derive_list, open_decode, write_acronym_allow};
+use super::text::{Doc, Text};
+use super::types::Scope;
+use super::values::expression;
+use crate::model::{Field, StructId};
+
+/// Writes a union.
+pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
+    let item = &scope.model[id];
+    let name = &scope.names.structs[id.index()];
+    let keyed = scope.graph.is_keyed(id);
+    let (arms, unknown) = arm_names(&item.fields, "Unknown");
+
+    text.blank();
+    docs::write(text, &item.meta.docs);
+    write_acronym_allow(text, name);
+    if arms.iter().any(|arm| arm.starts_with(name.as_str()) || arm.ends_with(name.as_str())) {
+        text.line("#[allow(clippy::enum_variant_names, reason = \"the names are the IDL's\")]");
+    }
+    text.line(derive_list(scope.graph.derives(scope.model, &item.fields, keyed), false));
+    text.open(format!("pub enum {name} {{"));
+    for (field, arm) in item.fields.iter().zip(&arms) {
+        docs::write(text, &field.meta.docs);
+        let ty = scope.arm_type(field, keyed);
+        text.doc("", &Doc::group(format!("{arm}("), [Doc::of_type(&ty)], ")"), ",");
+    }
+    text.line("/// An arm that this build does not know, or none at all.");
+    text.line(format!("{unknown}(rt::UnknownFields),"));
+    text.close("}");
+
+    write_default(scope, text, id, &arms, &unknown);
+    write_value(scope, text, id, &arms, &unknown);
+}
+
+fn write_default(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String], unknown: &str) {
+    let item = &scope.model[id];
+    let name = &scope.names.structs[id.index()];
+    text.blank();
+    text.open(format!("impl {} for {name} {{", scope.std("Default")));
+    text.open("fn default() -> Self {");
+    let preset =
+        item.fields.iter().zip(arms).find_map(|(field, arm)| Some((field, arm, field.default.as_ref()?)));
+    match preset {
+        Some((field, arm, value)) => {
+            let value = expression(scope, &field.ty, value, scope.graph.is_keyed(id)).flat();
+            match super::graph::is_boxed(field) {
+                true => text.line(format!("Self::{arm}({}::new({value}))", scope.std("Box"))),
+                false => text.line(format!("Self::{arm}({value})")),
+            }
+        }
+        None => text.line(format!("Self::{unknown}(rt::UnknownFields::default())")),
+    }
+    text.close("}");
+    text.close("}");
+}
+
+fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String], unknown: &str) {
+    let item = &scope.model[id];
+    let arms: Vec<(&Field, &String)> = item.fields.iter().zip(arms).collect();
+    text.blank();
+    text.open(format!("impl rt::Value for {} {{", scope.names.structs[id.index()]));
+    text.line("const TYPE: rt::Type = rt::Type::Struct;");
+    text.line("const MIN: [usize; 2] = [1, 1];");
+
+    text.blank();
+    text.open("fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {");
+    text.line("let state = &mut S::START;");
+    text.open("1 + match self {");
+    for (field, arm) in &arms {
+        arm_line(text, arm, &format!("sizer.field(state, {}, value)", field.id));
+    }
+    text.line(format!("Self::{unknown}(fields) => fields.size(sizer, state),"));
+    text.close("}");
+    text.close("}");
+
+    text.blank();
+    text.open("fn encode<W: rt::Writer>(&self, writer: W) -> W {");
+    text.line("let state = &mut W::START;");
+    text.open("let writer = match self {");
+    for (field, arm) in &arms {
+        arm_line(text, arm, &format!("writer.field(state, {}, value)", field.id));
+    }
+    text.line(format!("Self::{unknown}(fields) => fields.encode(writer, state),"));
+    text.close("};");
+    text.line("writer.stop()");
+    text.close("}");
+
+    open_decode(scope, text);
+    text.open(format!("reader.fields({:?}, |reader, field| match field.id() {{", item.name));
+    for (field, arm) in &arms {
+        let arguments =
+            ["reader".to_owned(), "field".to_owned(), format!("{:?}", field.name), "self".to_owned()];
+        let arguments = arguments.into_iter().chain([format!("Self::{arm}")]).map(Doc::Text);
+        text.doc(&format!("{} => ", field.id), &Doc::group("rt::arm(", arguments, ")"), ",");
+    }
+    text.line(format!("_ => rt::unknown_arm(reader, field, self, Self::{unknown}),"));
+    text.close("})");
+    text.close("}");
+    text.close("}");
+}
+
+fn arm_line(text: &mut Text, arm: &str, call: &str) {
+    let line = format!("Self::{arm}(value) => {call},");
+    if text.fits(&line) {
+        return text.line(line);
+    }
+    text.open(format!("Self::{arm}(value) => {{"));
+    text.line(call);
+    text.close("}");
+}

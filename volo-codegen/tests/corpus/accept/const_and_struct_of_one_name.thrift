@@ -1,0 +1,2 @@
+const i32 a = 1
+struct a {}

@@ -1,0 +1,2 @@
+const i32 B = A
+const i32 A = 3

@@ -1,0 +1,2 @@
+cpp_include "<vector>"
+struct A {}

@@ -1,0 +1,1 @@
+namespace * a (x = "y")

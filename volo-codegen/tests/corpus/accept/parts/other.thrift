@@ -1,0 +1,2 @@
+struct S2 {}
+typedef S2 S

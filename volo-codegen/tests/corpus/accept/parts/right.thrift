@@ -1,0 +1,2 @@
+include "./inc.thrift"
+struct R { 1: inc.S s }

@@ -1,0 +1,2 @@
+include "parts/inc.thrift"
+struct S { 1: inc.S s }

@@ -1,0 +1,1 @@
+union A { 1: required i32 a }

@@ -1,0 +1,1 @@
+@x struct A {}

@@ -1,0 +1,2 @@
+const i32 a = b
+const i32 b = a

@@ -1,0 +1,1 @@
+const bool a = 1.5

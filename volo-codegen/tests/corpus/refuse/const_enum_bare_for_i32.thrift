@@ -1,0 +1,2 @@
+enum E { A, B }
+const i32 a = B

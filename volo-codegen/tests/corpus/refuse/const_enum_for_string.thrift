@@ -1,0 +1,2 @@
+enum E { A, B }
+const string a = E.B

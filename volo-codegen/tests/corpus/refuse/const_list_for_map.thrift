@@ -1,0 +1,1 @@
+const map<i32, i32> a = [1]

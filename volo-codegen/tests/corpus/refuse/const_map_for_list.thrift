@@ -1,0 +1,1 @@
+const list<i32> a = {1: 2}

@@ -1,0 +1,1 @@
+const i64 a = 0xffffffffffffffff

@@ -1,0 +1,1 @@
+const double a = 1.e5

@@ -1,0 +1,2 @@
+const i32 a = 3
+const string b = a

@@ -1,0 +1,2 @@
+const double a = 1.5
+const i32 b = a

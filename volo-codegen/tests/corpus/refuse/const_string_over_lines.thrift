@@ -1,0 +1,2 @@
+const string a = "new
+line"

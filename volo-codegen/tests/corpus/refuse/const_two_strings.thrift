@@ -1,0 +1,1 @@
+const string a = 'a' 'b'

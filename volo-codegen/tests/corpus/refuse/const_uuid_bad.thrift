@@ -1,0 +1,1 @@
+const uuid a = "x"

@@ -1,0 +1,2 @@
+typedef i32 T
+const T a = "s"

@@ -1,0 +1,2 @@
+service S { void f() }
+service T extends S { void f() }

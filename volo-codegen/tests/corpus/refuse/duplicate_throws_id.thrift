@@ -1,0 +1,2 @@
+exception X {}
+service S { void f() throws (1: X a, 1: X b) }

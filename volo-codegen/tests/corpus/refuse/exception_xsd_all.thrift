@@ -1,0 +1,1 @@
+exception X xsd_all { 1: i32 a }

@@ -1,0 +1,1 @@
+struct A { 1: optional required i32 a b }

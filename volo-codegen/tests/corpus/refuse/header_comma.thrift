@@ -1,0 +1,1 @@
+include "parts/inc.thrift", struct A {}

@@ -1,0 +1,2 @@
+include "parts/cycle_a.thrift"
+struct A {}

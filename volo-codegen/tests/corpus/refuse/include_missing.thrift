@@ -1,0 +1,2 @@
+include "nope.thrift"
+struct A {}

@@ -1,0 +1,2 @@
+include "parts/left.thrift"
+struct A { 1: inc.S t }

@@ -1,0 +1,2 @@
+include "parts/inc.thrift"
+struct A { 1: inc.Missing t }

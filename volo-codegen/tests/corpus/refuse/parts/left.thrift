@@ -1,0 +1,2 @@
+include "inc.thrift"
+struct L { 1: inc.S s }

@@ -1,0 +1,2 @@
+struct T {}
+service S extends T {}

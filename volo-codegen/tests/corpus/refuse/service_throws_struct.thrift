@@ -1,0 +1,2 @@
+struct X {}
+service S { void f() throws (1: X x) }

@@ -1,0 +1,2 @@
+struct B {}
+struct A { 1: B (a = "b") u }

@@ -1,0 +1,2 @@
+struct A { 1: type_own_stem.B b }
+struct B {}

@@ -1,0 +1,2 @@
+service T {}
+struct A { 1: T t }

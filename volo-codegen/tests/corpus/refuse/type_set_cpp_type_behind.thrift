@@ -1,0 +1,1 @@
+struct A { 1: set<i32> cpp_type "w" a }

@@ -1,0 +1,1 @@
+service S { void f(1: Missing a) }

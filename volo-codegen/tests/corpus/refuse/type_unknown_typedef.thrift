@@ -1,0 +1,2 @@
+typedef Missing T
+struct A { 1: T t }

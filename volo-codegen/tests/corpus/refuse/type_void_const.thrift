@@ -1,0 +1,1 @@
+const void a = 1

@@ -1,0 +1,2 @@
+typedef T U
+typedef U T

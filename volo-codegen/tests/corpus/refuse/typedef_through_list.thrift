@@ -1,0 +1,2 @@
+typedef list<T> T
+struct A { 1: T t }

@@ -1,0 +1,4 @@
+exception Failure {
+  1: string reason,
+  2: string reason,
+}

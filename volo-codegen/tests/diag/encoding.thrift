@@ -1,0 +1,2 @@
+// café
+struct Item { 1: Missing x }

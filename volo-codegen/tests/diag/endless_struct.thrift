@@ -1,0 +1,1 @@
+struct Node { 1: required Node next }

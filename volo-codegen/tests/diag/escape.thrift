@@ -1,0 +1,1 @@
+const string A = "tab\t hex\x41"

@@ -1,0 +1,2 @@
+exception NotFound {}
+struct Answer { 1: NotFound error }

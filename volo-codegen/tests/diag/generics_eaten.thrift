@@ -1,0 +1,4 @@
+struct Item {
+  1: map extra,
+  2: list names
+}

@@ -1,0 +1,1 @@
+struct Item { 40000: string id }

@@ -1,0 +1,1 @@
+struct Item { string id, string name, 3: i32 count }

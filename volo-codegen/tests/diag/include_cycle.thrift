@@ -1,0 +1,3 @@
+include "parts/cycle_a.thrift"
+
+struct Item {}

@@ -1,0 +1,7 @@
+service Base {
+  void ping()
+}
+
+service Catalog extends Base {
+  string ping()
+}

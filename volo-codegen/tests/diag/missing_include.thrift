@@ -1,0 +1,3 @@
+include "comon.thrift"
+
+struct Item {}

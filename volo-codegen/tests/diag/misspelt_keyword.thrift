@@ -1,0 +1,7 @@
+strct Item {
+  1: string id
+}
+
+enmu Colour { RED }
+
+struct Fine {}

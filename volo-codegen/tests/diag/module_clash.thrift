@@ -1,0 +1,3 @@
+include "parts/shop_money.thrift"
+namespace rs shop
+struct Money {}

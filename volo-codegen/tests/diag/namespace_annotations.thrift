@@ -1,0 +1,1 @@
+namespace * shop (a = "b")

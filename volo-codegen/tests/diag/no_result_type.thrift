@@ -1,0 +1,1 @@
+service Catalog { get(1: string id) }

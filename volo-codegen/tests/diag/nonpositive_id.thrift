@@ -1,0 +1,1 @@
+struct Item { -7: string id, 0: string name }

@@ -1,0 +1,4 @@
+const i8 SMALL = 300
+const i64 LARGE = 9223372036854775808
+const double HUGE = 1e999
+const i32 MASK = 0xFFFFFFFF

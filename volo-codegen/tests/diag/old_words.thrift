@@ -1,0 +1,4 @@
+php_namespace Shop
+struct Item { 1: slist names }
+senum Colour { "red" }
+service S { async void f() }

@@ -1,0 +1,1 @@
+service Log { oneway i64 write(1: string line) }

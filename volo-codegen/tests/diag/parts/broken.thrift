@@ -1,0 +1,2 @@
+struct Part { 1: strng name }
+enum E { A, A }

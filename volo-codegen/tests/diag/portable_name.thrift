@@ -1,0 +1,1 @@
+struct Item { 1: string class, 2: string self }

@@ -1,0 +1,2 @@
+include "parts/common.thrift"
+struct Money {}

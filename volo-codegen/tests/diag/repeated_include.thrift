@@ -1,0 +1,2 @@
+include "parts/common.thrift"
+include "parts/../parts/common.thrift"

@@ -1,0 +1,2 @@
+service Catalog {}
+struct Item { 1: Catalog home }

@@ -1,0 +1,2 @@
+namespace rs shop;
+struct Item {};

@@ -1,0 +1,6 @@
+service Catalog {
+  string get(1: string id
+  void put(1: string id)
+}
+
+struct Fine { 1: Missing x }

@@ -1,0 +1,3 @@
+struct Item {}
+/* never closed
+struct Lost {}

@@ -1,0 +1,2 @@
+const string A = "open
+const string B = "fine"

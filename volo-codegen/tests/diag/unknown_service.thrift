@@ -1,0 +1,4 @@
+service Catalog {}
+service Ordering extends Catalogue {}
+struct Item {}
+service Other extends Item {}

@@ -1,0 +1,1 @@
+const uuid A = "not-a-uuid"

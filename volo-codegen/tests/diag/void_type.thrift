@@ -1,0 +1,1 @@
+struct Item { 1: void nothing }

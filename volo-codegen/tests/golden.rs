@@ -1,0 +1,78 @@
+//! Golden pairs: `golden/x.thrift` and the Rust text it gives, `golden/x.rs`.
+//!
+//! A mismatch rewrites the expected file and fails, so that the difference is reviewed as a diff.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use volo_codegen::source::FileSource;
+use volo_codegen::{Options, compile, diag};
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn inputs() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().path());
+    let mut inputs: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|e| e == "thrift")).collect();
+    inputs.sort();
+    inputs
+}
+
+fn generate(input: &Path) -> String {
+    let compiled = compile(&[&input.display().to_string()], &FileSource::default(), &Options::default());
+    let report = diag::render(&compiled.diagnostics, &compiled.sources, false);
+    let files = compiled.files.unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(files.len(), 1);
+    files[0].text.clone()
+}
+
+#[test]
+fn output_is_as_expected() {
+    let mut changed = Vec::new();
+    for input in inputs() {
+        let output = generate(&input);
+        assert_eq!(output, generate(&input), "the same input gives the same output");
+        let expected = input.with_extension("rs");
+        if std::fs::read_to_string(&expected).unwrap_or_default() != output {
+            std::fs::write(&expected, output).unwrap();
+            changed.push(expected);
+        }
+    }
+    assert!(changed.is_empty(), "rewritten, look at the diff: {changed:#?}");
+}
+
+#[test]
+fn rustfmt_has_nothing_to_change() {
+    let expected = inputs().into_iter().map(|input| input.with_extension("rs"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let output = Command::new("rustfmt")
+        .args(["--check", "--edition", "2024", "--config-path"])
+        .arg(root.join("rustfmt.toml"))
+        .args(expected)
+        .output()
+        .expect("rustfmt is part of the toolchain");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Lines of code without blanks and comments, for each field, argument and declared exception of the IDL.
+#[test]
+fn lines_for_each_field() {
+    for input in inputs() {
+        let loaded = volo_codegen::load(&[&input.display().to_string()], &FileSource::default());
+        let model = loaded.model.expect("goldens are free of errors");
+        let in_structs: usize = model.structs.iter().map(|item| item.fields.len()).sum();
+        let functions = model.services.iter().flat_map(|service| &service.functions);
+        let in_functions: usize = functions.map(|function| function.args.len() + function.throws.len()).sum();
+        let fields = in_structs + in_functions;
+        let text = generate(&input);
+        let lines =
+            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+        let name = input.file_name().unwrap().display();
+        println!("{name}: {lines} lines, {fields} fields, {:.1} lines a field", lines as f64 / fields as f64);
+        if input.ends_with("shop.thrift") {
+            assert!(lines <= 10 * fields, "{lines} lines for {fields} fields");
+        }
+    }
+}

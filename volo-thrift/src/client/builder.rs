@@ -1,0 +1,191 @@
+//! Settings of a client, and how its parts are put together.
+
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+use faststr::FastStr;
+use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
+use volo_core::{Address, BoxError, Error, Request, Response, net::ConnectOptions};
+
+use super::{
+    CallOpt, Client, ClientService, ServiceClient, connection::Settings, mux::Mux, pingpong::PingPong,
+    transport::Transport,
+};
+use crate::{
+    Limits,
+    meta::Names,
+    wire::{Dialect, Framing, Protocol, flag},
+};
+
+/// How long a call may take unless the client is told otherwise.
+const RPC_TIMEOUT: Duration = Duration::from_secs(1);
+
+type Wrap = Box<dyn FnOnce(ClientService) -> ClientService + Send>;
+
+/// Makes a client of type `C`.
+///
+/// By default it speaks TTHeader with Binary over pooled connections, one call at a time on each, and gives a call one
+/// second. Nothing happens before the first call, so a client can be built outside of a runtime.
+///
+/// A request passes the deadline, the outer layers, the inner layers and then goes to a connection; in each group the
+/// layer added first sees it first. Any [`tower::Layer`] will do: errors of other kinds than ours are turned into
+/// ours, with tower's known ones classified.
+pub struct ClientBuilder<C> {
+    names: Names,
+    options: CallOpt,
+    connect: ConnectOptions,
+    dialect: Dialect,
+    mux: usize,
+    limits: Limits,
+    outer: Vec<Wrap>,
+    inner: Vec<Wrap>,
+    client: PhantomData<fn() -> C>,
+}
+
+impl<C: ServiceClient> ClientBuilder<C> {
+    /// A client of the service that is deployed under the name `callee`.
+    pub fn new(callee: impl Into<FastStr>) -> Self {
+        ClientBuilder {
+            names: Names { caller: FastStr::empty(), callee: callee.into() },
+            options: CallOpt { timeout: Some(RPC_TIMEOUT), ..CallOpt::default() },
+            connect: ConnectOptions::default(),
+            dialect: Dialect::new(Framing::TtHeader, Protocol::Binary),
+            mux: 0,
+            limits: Limits::default(),
+            outer: Vec::new(),
+            inner: Vec::new(),
+            client: PhantomData,
+        }
+    }
+
+    /// The name under which the caller is deployed, for the callee to see.
+    pub fn caller_name(mut self, caller: impl Into<FastStr>) -> Self {
+        self.names.caller = caller.into();
+        self
+    }
+
+    /// Where the callee can be reached.
+    pub fn address(mut self, address: impl Into<Address>) -> Self {
+        self.options.address = Some(address.into());
+        self
+    }
+
+    /// How long a call may take, 1 s by default; `None` leaves it to the caller's own deadline, if there is one.
+    pub fn rpc_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.options.timeout = timeout.into();
+        self
+    }
+
+    /// How long making a connection may take, 50 ms by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect.connect_timeout = timeout;
+        self
+    }
+
+    /// Puts a header with metainfo before each message. This is the default.
+    pub fn ttheader(self) -> Self {
+        self.framing(Framing::TtHeader)
+    }
+
+    /// Puts just a length before each message.
+    pub fn framed(self) -> Self {
+        self.framing(Framing::Framed)
+    }
+
+    /// Sends message after message with nothing between them.
+    pub fn buffered(self) -> Self {
+        self.framing(Framing::Buffered)
+    }
+
+    fn framing(mut self, framing: Framing) -> Self {
+        self.dialect.framing = framing;
+        self
+    }
+
+    /// How values are encoded; Binary by default.
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.dialect.protocol = protocol;
+        self
+    }
+
+    /// Shares so many connections per address among all calls, instead of giving each call one for itself while it
+    /// lasts; 0 turns it off. Needs TTHeader and a server that answers out of order.
+    pub fn mux(mut self, connections: usize) -> Self {
+        self.mux = connections;
+        self
+    }
+
+    /// What one message and one connection may take.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Adds a layer that sees each call once.
+    pub fn layer_outer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<ClientService> + Send + 'static,
+        L::Service: Service<Request, Response = Response> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Error: Into<BoxError>,
+        <L::Service as Service<Request>>::Future: Send + 'static,
+    {
+        self.outer.push(wrap(layer));
+        self
+    }
+
+    /// Adds a layer that sees each attempt at a call, with the peer's address known.
+    pub fn layer_inner<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<ClientService> + Send + 'static,
+        L::Service: Service<Request, Response = Response> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Error: Into<BoxError>,
+        <L::Service as Service<Request>>::Future: Send + 'static,
+    {
+        self.inner.push(wrap(layer));
+        self
+    }
+
+    /// The client. Settings that make no sense together fail its calls, with an error that says why.
+    pub fn build(mut self) -> C {
+        self.connect.link.buffered_max = self.limits.write_buffer_max;
+        let settings = Arc::new(Settings {
+            dialect: self.dialect,
+            limits: self.limits,
+            names: self.names,
+            flags: if self.mux > 0 { flag::OUT_OF_ORDER } else { 0 },
+        });
+        let transport = Arc::new(match self.mux {
+            0 => Transport::PingPong(PingPong::new(settings, self.connect)),
+            _ if !self.dialect.framing.has_header() => Transport::Invalid("multiplexing needs TTHeader"),
+            connections => Transport::Mux(Mux::new(settings, self.connect, connections)),
+        });
+        let innermost = service_fn(move |request| transport.clone().call(request));
+        let layers = self.inner.into_iter().rev().chain(self.outer.into_iter().rev());
+        let service = layers.fold(BoxCloneSyncService::new(innermost), |service, wrap| wrap(service));
+        Client::new(service, self.options).into()
+    }
+}
+
+/// Erases the type of a layer and makes its errors ours.
+fn wrap<L>(layer: L) -> Wrap
+where
+    L: Layer<ClientService> + Send + 'static,
+    L::Service: Service<Request, Response = Response> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Request>>::Error: Into<BoxError>,
+    <L::Service as Service<Request>>::Future: Send + 'static,
+{
+    Box::new(move |inner| {
+        let service = layer.layer(inner).map_err(|error| Error::from_boxed(error.into()));
+        BoxCloneSyncService::new(service)
+    })
+}
+
+impl<C> fmt::Debug for ClientBuilder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("names", &self.names)
+            .field("options", &self.options)
+            .field("dialect", &self.dialect)
+            .field("mux", &self.mux)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,286 @@
+//! One connection of a client: encodes calls into its link, matches what comes back, and watches its limits.
+//!
+//! Ping-pong and multiplexed connections are the same from here down; they differ in who polls and in the window.
+
+use std::{
+    ops::Range,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use volo_core::{Error, ErrorKind, Request, Result, net::Link};
+
+use super::{
+    reply::misnumbered,
+    timer::{Timer, now},
+};
+use crate::{
+    Limits,
+    conn::{Arrival, Calls, Ended, Loss, Reset, SequenceId},
+    meta::{self, Names, keys},
+    wire::{Dialect, FixedFramer, Header, Incoming, MessageHead, MessageKind, Outgoing, WireError, parse},
+};
+
+/// What both ends of all connections of a client have in common.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// How to write, and to read unless the peer answers otherwise.
+    pub(super) dialect: Dialect,
+    pub(super) limits: Limits,
+    /// What each request says about this client and the service it wants.
+    pub(super) names: Names,
+    /// Flags of each request's header.
+    pub(super) flags: u16,
+}
+
+/// A connection and its calls; `S` is where a call's events go.
+pub(super) struct Connection<S> {
+    pub(super) calls: Calls<S>,
+    link: Box<dyn Link>,
+    framer: FixedFramer,
+    settings: Arc<Settings>,
+    /// Filled anew for each request; kept for its memory.
+    header: Header,
+    timer: Timer,
+    /// Set while the peer takes no bytes: how many it had taken, and until when it must take more.
+    stalled: Option<(u64, Instant)>,
+    /// Set while a frame is half received: until when it must be whole.
+    frame_due: Option<Instant>,
+    retiring: bool,
+    strays: u32,
+}
+
+fn reset<S>(ended: Ended<S>, loss: Loss, flushed: u64) -> (S, Reset) {
+    let sent = ended.was_sent(flushed);
+    (ended.sink, Reset { loss, sent })
+}
+
+/// Why a request was not written.
+#[derive(Debug)]
+pub(super) enum WriteError {
+    /// It can't be encoded; the connection is as before.
+    Request(Error),
+    /// The connection takes no more.
+    Connection(Error),
+}
+
+/// A message and the call it belongs to.
+pub(super) struct Received<S> {
+    pub(super) arrival: Arrival<S>,
+    pub(super) message: Result<Incoming>,
+}
+
+/// A peer may send so many messages that belong to no call; then the connection is given up.
+const STRAYS_MAX: u32 = 64;
+
+impl<S> Connection<S> {
+    /// A connection with room for `window` calls at a time.
+    pub(super) fn new(link: Box<dyn Link>, settings: Arc<Settings>, window: usize) -> Self {
+        Connection {
+            calls: Calls::new(window),
+            framer: FixedFramer::new(settings.dialect, &settings.limits),
+            link,
+            settings,
+            header: Header::default(),
+            timer: Timer::default(),
+            stalled: None,
+            frame_due: None,
+            retiring: false,
+            strays: 0,
+        }
+    }
+
+    /// Whether nothing is under way, so that the connection may be kept for a later call.
+    pub(super) fn is_clean(&self) -> bool {
+        self.calls.occupied() == 0 && self.link.buffered() == 0 && !self.retiring
+    }
+
+    /// Whether the peer asked not to be sent any more calls.
+    pub(super) fn is_retiring(&self) -> bool {
+        self.retiring
+    }
+
+    /// Makes the connection serve no further calls.
+    pub(super) fn retire(&mut self) {
+        self.retiring = true;
+    }
+
+    /// Whether an idle connection can still be used.
+    pub(super) fn idle_ok(&mut self) -> bool {
+        self.link.idle_ok()
+    }
+
+    /// Bytes of all requests that the transport took so far.
+    pub(super) fn flushed(&self) -> u64 {
+        self.link.flushed()
+    }
+
+    /// Bytes written, but not taken by the transport yet.
+    pub(super) fn buffered(&self) -> usize {
+        self.link.buffered()
+    }
+
+    /// Writes the request of the open call `id` into the buffer, as soon as there is room.
+    ///
+    /// # Errors
+    /// When it can't be encoded; nothing of it was written then, and the connection is as before.
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: SequenceId,
+        request: &Request,
+    ) -> Poll<Result<Range<u64>, WriteError>> {
+        let context = &request.context;
+        let settings = &*self.settings;
+        let kind = if context.oneway { MessageKind::Oneway } else { MessageKind::Call };
+        self.header.clear();
+        self.header.flags = settings.flags;
+        if settings.dialect.framing.has_header() {
+            meta::write_request(&mut self.header, context, kind, &settings.names, now());
+        }
+        let head = MessageHead::new(kind, context.method.clone(), id.to_wire());
+        let outgoing =
+            Outgoing { dialect: settings.dialect, header: &self.header, head: &head, body: request.body() };
+        let size =
+            outgoing.size(self.link.profile().link_min, &settings.limits).map_err(WriteError::Request)?;
+        ready!(self.link.poll_ready(cx, size)).map_err(WriteError::Connection)?;
+        let written = self.link.write(size, &mut |span| outgoing.encode(size, span));
+        let range = written.map_err(WriteError::Request)?;
+        self.calls.mark_sent(id, range.start);
+        Poll::Ready(Ok(range))
+    }
+
+    /// Hands what was written to the transport.
+    ///
+    /// # Errors
+    /// The connection failed, or the peer took no byte for too long.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.link.buffered() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = self.link.poll_flush(cx);
+        self.stalled = match (&flushed, self.stalled) {
+            (Poll::Ready(_), _) => None,
+            (Poll::Pending, Some((taken, due))) if taken == self.link.flushed() => Some((taken, due)),
+            (Poll::Pending, _) => Some((self.link.flushed(), now() + self.settings.limits.write_timeout)),
+        };
+        flushed
+    }
+
+    /// The next message of the peer.
+    ///
+    /// # Errors
+    /// The connection ended or can't be read any more.
+    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received<S>>> {
+        loop {
+            let frame = match self.link.poll_recv(cx, &mut self.framer) {
+                Poll::Ready(frame) => frame?,
+                Poll::Pending => {
+                    self.watch_frame();
+                    return Poll::Pending;
+                }
+            };
+            self.frame_due = None;
+            let frame =
+                frame.ok_or_else(|| Error::new(ErrorKind::Closed, "the peer closed the connection"))?;
+            let message = parse(frame, self.settings.dialect, &self.settings.limits);
+            if let Some(received) = self.accept(message)? {
+                return Poll::Ready(Ok(received));
+            }
+        }
+    }
+
+    /// Waits for the earliest of all deadlines and limits, then says which call is over, if that is what passed.
+    ///
+    /// # Errors
+    /// A limit of the connection itself passed.
+    pub(super) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(S, Reset)>>> {
+        let limits = [self.stalled.map(|(_, due)| due), self.frame_due];
+        let Some(next) = limits.into_iter().chain([self.calls.next_deadline()]).flatten().min() else {
+            return Poll::Pending;
+        };
+        ready!(self.timer.poll(cx, next));
+        let now = now();
+        let passed = |due: Option<Instant>| due.is_some_and(|due| due <= now);
+        if passed(limits[0]) {
+            let text =
+                format!("the peer took no byte for {:?} (write_timeout)", self.settings.limits.write_timeout);
+            return Poll::Ready(Err(Error::timeout(text)));
+        }
+        if passed(limits[1]) {
+            let text = format!(
+                "a frame was not whole after {:?} (frame_timeout)",
+                self.settings.limits.frame_timeout
+            );
+            return Poll::Ready(Err(Error::timeout(text)));
+        }
+        Poll::Ready(Ok(self.expire(now)))
+    }
+
+    /// Gives up a call whose deadline has passed by `now`, if there is one.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<(S, Reset)> {
+        let ended = self.calls.expire(now)?;
+        Some(reset(ended, Loss::Expired, self.link.flushed()))
+    }
+
+    /// Ends all calls, because the connection is of no use any more.
+    pub(super) fn end(&mut self, cause: Error) -> impl Iterator<Item = (S, Reset)> + use<S> {
+        self.retiring = true;
+        let (cause, flushed) = (Arc::new(cause), self.link.flushed());
+        self.calls.close().map(move |ended| reset(ended, Loss::Closed(cause.clone()), flushed))
+    }
+
+    /// Sets or clears the time by which the frame being received must be whole.
+    fn watch_frame(&mut self) {
+        if self.link.partial() == 0 {
+            self.frame_due = None;
+        } else if self.frame_due.is_none() {
+            self.frame_due = Some(now() + self.settings.limits.frame_timeout);
+        }
+    }
+
+    /// Finds the call of a message; `None` for what is not about a call.
+    fn accept(&mut self, message: Result<Incoming, WireError>) -> Result<Option<Received<S>>> {
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => {
+                let arrival = self.calls.arrive(error.sequence_id());
+                return self.known(arrival, Err(error.into()));
+            }
+        };
+        let header = message.header.as_ref();
+        self.retiring |=
+            header.is_some_and(|header| header.string(keys::CLOSING).is_some_and(|value| value == "1"));
+        let number = message.head.sequence_id;
+        let header_number = header.map_or(number, |header| header.sequence_id);
+        if number == 0 && header_number == 0 && message.head.kind != MessageKind::Exception {
+            return if self.retiring { Ok(None) } else { self.known(Arrival::Unknown, Ok(message)) };
+        }
+        match self.calls.arrive(number) {
+            Arrival::Unknown => {
+                // Proxies answer with an exception under another number; the header's still tells the call.
+                let arrival = self.calls.arrive(header_number);
+                let message = if message.head.kind == MessageKind::Exception {
+                    Ok(message)
+                } else {
+                    Err(misnumbered(number))
+                };
+                self.known(arrival, message)
+            }
+            arrival => self.known(arrival, Ok(message)),
+        }
+    }
+
+    fn known(&mut self, arrival: Arrival<S>, message: Result<Incoming>) -> Result<Option<Received<S>>> {
+        if matches!(arrival, Arrival::Unknown) {
+            self.strays += 1;
+            if self.strays > STRAYS_MAX {
+                return Err(Error::protocol(format!(
+                    "the peer sent more than {STRAYS_MAX} messages of no call"
+                )));
+            }
+        }
+        Ok(Some(Received { arrival, message }))
+    }
+}

@@ -1,0 +1,122 @@
+//! The client: calls through tower layers over pooled or multiplexed connections.
+
+mod builder;
+mod connection;
+mod mux;
+mod mux_task;
+mod options;
+mod pingpong;
+mod reply;
+mod timer;
+mod transport;
+
+use std::{fmt, sync::Arc, time::Instant};
+
+use faststr::FastStr;
+use tower::{ServiceExt, util::BoxCloneSyncService};
+use volo_core::{
+    Body, Context, Error, Metainfo, Peer, Request, Response, Result, Retry, layers::timeout::Deadline,
+};
+
+pub use builder::ClientBuilder;
+pub use options::{CallOpt, Tags};
+
+use crate::Method;
+use timer::now;
+
+/// What the layers of a client are around, and what they make together.
+pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
+
+/// A generated client of one service.
+pub trait ServiceClient: From<Client> {
+    /// The service's name as the IDL has it.
+    const SERVICE: &'static str;
+}
+
+/// A client of one service that knows nothing of its types; generated clients wrap it.
+///
+/// Clones are cheap and share their connections.
+#[derive(Clone)]
+pub struct Client {
+    service: ClientService,
+    options: Arc<CallOpt>,
+    peer: Option<Arc<Peer>>,
+}
+
+impl Client {
+    fn new(service: ClientService, options: CallOpt) -> Self {
+        let peer = options.address.clone().map(|address| Arc::new(Peer { address, credentials: None }));
+        Client { service, options: Arc::new(options), peer }
+    }
+
+    /// The same client with other settings; what `options` leaves open stays as it is.
+    pub fn with_callopt(&self, options: CallOpt) -> Self {
+        Client::new(self.service.clone(), options.or(&self.options))
+    }
+
+    /// Calls `method` with an encoded or encodable args struct; gives the reply as it came.
+    ///
+    /// Deadline and metainfo of the handler that is running, if one is, apply to the call as well, and what the
+    /// callee sends back is added to that handler's context.
+    ///
+    /// # Errors
+    /// When the call failed on the way. What the peer itself reports is a [`Response`].
+    pub async fn execute(&self, method: &'static Method, body: Body) -> Result<Response> {
+        let context = self.context(method);
+        let deadline = context.deadline;
+        if deadline.is_some_and(|deadline| deadline <= now()) {
+            return Err(Error::timeout("the deadline had passed before the call").with_retry(Retry::Always));
+        }
+        let request = Request::new(context, body);
+        // One future makes the stack ready and calls it, so that the deadline covers waits of both kinds.
+        let response = Deadline::new(self.service.clone().oneshot(request), deadline).await?;
+        pass_back(&response);
+        Ok(response)
+    }
+
+    fn context(&self, method: &'static Method) -> Context {
+        let service = FastStr::from_static_str(method.service);
+        let mut context = Context::new(service, FastStr::from_static_str(method.name));
+        context.oneway = method.oneway;
+        context.peer = self.peer.clone();
+        context.deadline = self.options.timeout.and_then(|timeout| now().checked_add(timeout));
+        Context::with_current(|parent| inherit(&mut context, parent));
+        if !self.options.tags.is_empty() {
+            context.extensions_mut().insert(Tags(self.options.tags.clone()));
+        }
+        context
+    }
+}
+
+/// A nested call ends when its parent must, and takes the parent's metainfo for further hops along.
+fn inherit(context: &mut Context, parent: &Context) {
+    context.deadline = earlier(context.deadline, parent.deadline);
+    let Some(Metainfo { persistent, transient, .. }) = parent.metainfo() else { return };
+    if !persistent.is_empty() || !transient.is_empty() {
+        let metainfo = context.metainfo_mut();
+        metainfo.persistent = persistent.clone();
+        metainfo.transient = transient.clone();
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+/// Leaves what the callee sent back in the context of the running handler.
+fn pass_back(response: &Response) {
+    let Some(metainfo) = response.context.metainfo().filter(|metainfo| !metainfo.downstream.is_empty())
+    else {
+        return;
+    };
+    Context::with_current(|parent| {
+        let known = &mut parent.metainfo_mut().downstream;
+        metainfo.downstream.iter().for_each(|(key, value)| known.set(key.clone(), value.clone()));
+    });
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("options", &self.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,247 @@
+//! Many calls at a time over few connections: a task per connection, fed through a bounded queue.
+//!
+//! A caller hands its request over and waits for one event; dropping it can't disturb anybody, because the bytes are
+//! written by the task. What the task never wrote is handed back and goes to another connection.
+
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::Poll,
+};
+
+use tokio::{
+    runtime,
+    sync::{Semaphore, mpsc, oneshot},
+};
+use volo_core::{
+    Address, Body, Error, ErrorKind, Raw, Request, Result, layers::timeout::mark_covered,
+    net::ConnectOptions, span::OutBuf,
+};
+
+use super::{connection::Settings, mux_task, reply};
+use crate::{
+    conn::{Event, SLOTS_MAX},
+    wire::Incoming,
+};
+
+/// Requests with more bytes than this are encoded by their callers, so that they don't hold up others.
+const INLINE_MAX: usize = 64 << 10;
+
+/// How often a request goes to another connection because one ended before it wrote any of it.
+const HANDOVERS_MAX: usize = 3;
+
+/// Multiplexed connections to any number of addresses.
+#[derive(Debug)]
+pub(super) struct Mux {
+    settings: Arc<Settings>,
+    connect: Arc<ConnectOptions>,
+    per_address: usize,
+    groups: Mutex<HashMap<Address, Arc<Group>, foldhash::fast::RandomState>>,
+}
+
+/// The connections to one address.
+#[derive(Debug)]
+struct Group {
+    handles: Box<[Mutex<Option<Handle>>]>,
+    next: AtomicUsize,
+}
+
+/// A connection, as its callers see it.
+#[derive(Clone, Debug)]
+struct Handle {
+    jobs: mpsc::UnboundedSender<Job>,
+    shared: Arc<Shared>,
+}
+
+/// What callers and the connection's task share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// A permit per call that may still be handed over; a call's is returned when its slot becomes free.
+    pub(super) room: Semaphore,
+    /// Whether the task runs, so that its timer covers every call that was handed over.
+    pub(super) connected: AtomicBool,
+    /// Whether the peer wants no more calls here.
+    pub(super) retiring: AtomicBool,
+}
+
+/// A call on its way to the connection's task.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) reply: Reply,
+}
+
+/// Where the events of a call go.
+pub(super) type Reply = oneshot::Sender<Outcome>;
+
+/// How a call went, as the task sees it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// What the peer did.
+    Event(Event<Result<Incoming>>),
+    /// A oneway call was handed to the transport.
+    Flushed,
+    /// The request can't be sent as it is.
+    Refused(Error),
+    /// Nothing was written; here is the request back.
+    Unsent(Request, Arc<Error>),
+}
+
+impl Mux {
+    pub(super) fn new(settings: Arc<Settings>, connect: ConnectOptions, per_address: usize) -> Self {
+        let per_address = per_address.max(1);
+        Mux { settings, connect: Arc::new(connect), per_address, groups: Mutex::default() }
+    }
+
+    /// Makes a call; `None` is the answer to a oneway one.
+    pub(super) async fn call(&self, address: &Address, request: Request) -> Result<Option<Incoming>> {
+        let method = request.context.method.clone();
+        let mut request = self.encode_large(request)?;
+        let mut handovers = 0;
+        loop {
+            let handle = self.pick(address)?;
+            match handle.exchange(request).await {
+                Outcome::Event(Event::Reply(message)) => {
+                    let message = message?;
+                    reply::check(&message, &method)?;
+                    return Ok(Some(message));
+                }
+                Outcome::Event(Event::Reset(reset)) => return Err(reset.into_error()),
+                Outcome::Event(_) => {
+                    return Err(Error::protocol("a stream's message came in answer to a unary call"));
+                }
+                Outcome::Flushed => return Ok(None),
+                Outcome::Refused(error) => return Err(error),
+                Outcome::Unsent(back, cause) => {
+                    handovers += 1;
+                    if handovers > HANDOVERS_MAX || cause.is_connect() {
+                        return Err(
+                            Error::new(ErrorKind::Connect, "no connection took the call").with_source(cause)
+                        );
+                    }
+                    request = back;
+                }
+            }
+        }
+    }
+
+    /// A usable connection to `address`; one is being made if there is none.
+    fn pick(&self, address: &Address) -> Result<Handle> {
+        let group = self.group(address);
+        let index = group.next.fetch_add(1, Ordering::Relaxed) % group.handles.len();
+        let mut slot = lock(&group.handles[index]);
+        if let Some(handle) = slot.as_ref().filter(|handle| handle.is_usable()) {
+            return Ok(handle.clone());
+        }
+        let handle = self.connect(address)?;
+        *slot = Some(handle.clone());
+        Ok(handle)
+    }
+
+    fn group(&self, address: &Address) -> Arc<Group> {
+        let mut groups = lock(&self.groups);
+        if let Some(group) = groups.get(address) {
+            return group.clone();
+        }
+        groups.retain(|_, group| group.is_alive());
+        let handles = (0..self.per_address).map(|_| Mutex::new(None)).collect();
+        let group = Arc::new(Group { handles, next: AtomicUsize::new(0) });
+        groups.insert(address.clone(), group.clone());
+        group
+    }
+
+    fn connect(&self, address: &Address) -> Result<Handle> {
+        let runtime = runtime::Handle::try_current().map_err(|error| {
+            Error::new(ErrorKind::Config, "calls need a tokio runtime").with_source(error)
+        })?;
+        let window = self.settings.limits.in_flight_max.clamp(1, SLOTS_MAX);
+        let shared = Arc::new(Shared {
+            room: Semaphore::new(window),
+            connected: AtomicBool::new(false),
+            retiring: AtomicBool::new(false),
+        });
+        let (jobs, queue) = mpsc::unbounded_channel(); // bounded by the permits
+        let (settings, connect) = (self.settings.clone(), self.connect.clone());
+        runtime.spawn(mux_task::run(address.clone(), connect, settings, shared.clone(), queue));
+        Ok(Handle { jobs, shared })
+    }
+
+    /// Encodes a large request here and now; its bytes are then linked, not copied, into the connection.
+    fn encode_large(&self, mut request: Request) -> Result<Request> {
+        let Body::Typed(message) = request.body() else { return Ok(request) };
+        let format = self.settings.dialect.protocol.format();
+        let link_min = self.connect.link.link_min;
+        if message.encoded_size(format, link_min)?.inline <= INLINE_MAX {
+            return Ok(request);
+        }
+        let size = message.encoded_size(format, usize::MAX)?;
+        let max = self.settings.limits.message_max;
+        if size.total() > max {
+            let text = format!("message of {} bytes passes message_max of {max}", size.total());
+            return Err(Error::new(ErrorKind::Encode, text));
+        }
+        let mut out = OutBuf::with_capacity(0);
+        out.write(size, usize::MAX, &mut |span| {
+            message.encode_into(format, span);
+            Ok(())
+        })?;
+        let raw = Raw { format, bytes: out.into_bytes(), limits: self.settings.limits.decode() };
+        request.set_body(Body::Raw(raw));
+        Ok(request)
+    }
+}
+
+impl Group {
+    fn is_alive(&self) -> bool {
+        self.handles.iter().any(|handle| lock(handle).as_ref().is_some_and(Handle::is_usable))
+    }
+}
+
+impl Handle {
+    fn is_usable(&self) -> bool {
+        !self.jobs.is_closed() && !self.shared.retiring.load(Ordering::Relaxed)
+    }
+
+    /// Hands the call over and waits for what becomes of it.
+    async fn exchange(&self, request: Request) -> Outcome {
+        match self.shared.room.acquire().await {
+            Ok(permit) => permit.forget(),
+            Err(_) => return Outcome::Unsent(request, gone()),
+        }
+        let has_deadline = request.context.deadline.is_some();
+        let (reply, mut answer) = oneshot::channel();
+        if let Err(mpsc::error::SendError(job)) = self.jobs.send(Job { request, reply }) {
+            return Outcome::Unsent(job.request, gone());
+        }
+        poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
+            Poll::Ready(Ok(outcome)) => Poll::Ready(outcome),
+            Poll::Ready(Err(_)) => Poll::Ready(Outcome::Refused(lost())),
+            Poll::Pending => {
+                if has_deadline && self.shared.connected.load(Ordering::Relaxed) {
+                    mark_covered();
+                }
+                Poll::Pending
+            }
+        })
+        .await
+    }
+}
+
+/// The connection ended before the call was handed to it.
+fn gone() -> Arc<Error> {
+    Arc::new(Error::new(ErrorKind::Closed, "the connection ended"))
+}
+
+/// The task ended without a word, because its runtime did.
+fn lost() -> Error {
+    Error::new(ErrorKind::Closed, "the connection's runtime was shut down")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,256 @@
+//! The task of one multiplexed connection: queue → encode → flush, receive → deliver, in turns.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use volo_core::{
+    Address, Error, ErrorKind, Request, Result,
+    net::{self, ConnectOptions},
+};
+
+use super::{
+    connection::{Connection, Settings, WriteError},
+    mux::{Job, Outcome, Reply, Shared},
+    timer::now,
+};
+use crate::conn::{Arrival, Event, Reset, SequenceId};
+
+/// Frames delivered before the callers get a turn to refill the queue.
+const FRAMES_PER_TURN: usize = 256;
+
+/// Jobs taken from the queue at a time.
+const JOBS_PER_STEP: usize = 64;
+
+/// Makes the connection and serves its calls until it ends.
+pub(super) async fn run(
+    address: Address,
+    connect: Arc<ConnectOptions>,
+    settings: Arc<Settings>,
+    shared: Arc<Shared>,
+    mut queue: UnboundedReceiver<Job>,
+) {
+    let link = match net::connect(&address, &connect).await {
+        Ok(link) => link,
+        Err(error) => return refuse(&mut queue, &shared, Arc::new(error)),
+    };
+    shared.connected.store(true, Ordering::Relaxed);
+    let window = settings.limits.in_flight_max;
+    let mut task = Task {
+        connection: Connection::new(link, settings, window),
+        shared,
+        queue,
+        inbox: Vec::with_capacity(JOBS_PER_STEP),
+        outbox: VecDeque::new(),
+        oneways: VecDeque::new(),
+        admitted: 0,
+        orphaned: false,
+    };
+    let cause = poll_fn(|cx| task.poll_turn(cx)).await;
+    task.end(cause);
+}
+
+/// Hands back every call that is still in the queue.
+fn refuse(queue: &mut UnboundedReceiver<Job>, shared: &Shared, cause: Arc<Error>) {
+    shared.room.close();
+    queue.close();
+    while let Ok(job) = queue.try_recv() {
+        let _ = job.reply.send(Outcome::Unsent(job.request, cause.clone()));
+    }
+}
+
+struct Task {
+    connection: Connection<Reply>,
+    shared: Arc<Shared>,
+    queue: UnboundedReceiver<Job>,
+    /// Emptied in each step; kept for its memory.
+    inbox: Vec<Job>,
+    /// Calls with a slot whose requests wait for room in the write buffer.
+    outbox: VecDeque<(SequenceId, Request)>,
+    /// Oneway calls in the write buffer, and where they end in the stream of bytes written.
+    oneways: VecDeque<(SequenceId, u64)>,
+    /// Permits of the queue that are in the hands of this task.
+    admitted: usize,
+    /// Whether nobody can send further calls.
+    orphaned: bool,
+}
+
+impl Task {
+    /// Does all that can be done now; ready with the reason once the connection is over.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        match self.turn(cx) {
+            Err(error) => Poll::Ready(error),
+            Ok(()) if self.is_done() => {
+                Poll::Ready(Error::new(ErrorKind::Closed, "the connection is no longer used"))
+            }
+            Ok(()) => Poll::Pending,
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        loop {
+            self.take_jobs(cx);
+            self.send(cx)?;
+            self.finish_oneways();
+            let received = self.receive(cx)?;
+            self.return_permits();
+            if received > 0 {
+                // The callers just woken get to run first, so that the next turn writes their requests together.
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
+            match self.connection.poll_overdue(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(overdue) => self.expire(overdue?)?,
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        (self.orphaned || self.connection.is_retiring()) && self.connection.calls.occupied() == 0
+    }
+
+    /// Gives every call in the queue a slot, so that its deadline is watched from now on.
+    fn take_jobs(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(count) = self.queue.poll_recv_many(cx, &mut self.inbox, JOBS_PER_STEP) {
+            if count == 0 {
+                self.orphaned = true;
+                return;
+            }
+            self.admitted += count;
+            for Job { request, reply } in self.inbox.drain(..) {
+                if reply.is_closed() {
+                    continue;
+                }
+                if self.connection.is_retiring() {
+                    let _ = reply.send(Outcome::Unsent(request, retired()));
+                    continue;
+                }
+                match self.connection.calls.open(reply, request.context.deadline) {
+                    Ok(id) => self.outbox.push_back((id, request)),
+                    Err(reply) => drop(reply.send(Outcome::Unsent(request, retired()))),
+                }
+            }
+        }
+    }
+
+    /// Encodes and flushes, over and over while the transport keeps up.
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        loop {
+            let waiting = self.outbox.len();
+            self.write(cx)?;
+            let Poll::Ready(flushed) = self.connection.poll_flush(cx) else { return Ok(()) };
+            flushed?;
+            if self.outbox.is_empty() || self.outbox.len() == waiting {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Encodes waiting requests until the write buffer is full; leaves out those that nobody waits for any more.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        while let Some((id, request)) = self.outbox.front() {
+            let wanted = self.connection.calls.sink(*id).is_some_and(|reply| !reply.is_closed());
+            if !wanted {
+                self.connection.calls.retract(*id);
+                self.outbox.pop_front();
+                continue;
+            }
+            let written = match self.connection.poll_write(cx, *id, request) {
+                Poll::Ready(written) => written,
+                Poll::Pending => return Ok(()),
+            };
+            match written {
+                Ok(range) if request.context.oneway => self.oneways.push_back((*id, range.end)),
+                Ok(_) => {}
+                Err(WriteError::Connection(error)) => return Err(error),
+                Err(WriteError::Request(error)) => {
+                    if let Some(reply) = self.connection.calls.retract(*id) {
+                        let _ = reply.send(Outcome::Refused(error));
+                    }
+                }
+            }
+            self.outbox.pop_front();
+        }
+        Ok(())
+    }
+
+    fn finish_oneways(&mut self) {
+        let flushed = self.connection.flushed();
+        while let Some((id, _)) = self.oneways.pop_front_if(|(_, end)| *end <= flushed) {
+            if let Some(reply) = self.connection.calls.retract(id) {
+                let _ = reply.send(Outcome::Flushed);
+            }
+        }
+    }
+
+    /// Delivers what has come in; says how many messages.
+    fn receive(&mut self, cx: &mut Context<'_>) -> Result<usize> {
+        let mut count = 0;
+        while count < FRAMES_PER_TURN {
+            let Poll::Ready(received) = self.connection.poll_receive(cx) else { break };
+            let received = received?;
+            count += 1;
+            if let Arrival::Call(reply) = received.arrival {
+                let _ = reply.send(Outcome::Event(Event::Reply(received.message)));
+            }
+        }
+        if self.connection.is_retiring() && !self.shared.retiring.swap(true, Ordering::Relaxed) {
+            self.shared.room.close();
+            self.hand_back(&retired());
+        }
+        Ok(count)
+    }
+
+    fn expire(&mut self, overdue: Option<(Reply, Reset)>) -> Result<()> {
+        let now = now();
+        let mut next = overdue;
+        while let Some((reply, reset)) = next {
+            let _ = reply.send(Outcome::Event(Event::Reset(reset)));
+            next = self.connection.expire(now);
+        }
+        if self.connection.calls.is_choked() {
+            return Err(Error::new(
+                ErrorKind::Closed,
+                "the peer answers no call on this connection any more",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Hands back the calls of which nothing was written.
+    fn hand_back(&mut self, cause: &Arc<Error>) {
+        for (id, request) in self.outbox.drain(..) {
+            if let Some(reply) = self.connection.calls.retract(id) {
+                let _ = reply.send(Outcome::Unsent(request, cause.clone()));
+            }
+        }
+    }
+
+    /// A permit is free again when its call has no slot any more.
+    fn return_permits(&mut self) {
+        let returned = self.admitted - self.connection.calls.occupied();
+        if returned > 0 {
+            self.admitted -= returned;
+            self.shared.room.add_permits(returned);
+        }
+    }
+
+    /// Tells every caller that the connection is over.
+    fn end(mut self, cause: Error) {
+        let unsent = Arc::new(Error::new(ErrorKind::Closed, "the connection ended"));
+        self.hand_back(&unsent);
+        refuse(&mut self.queue, &self.shared, unsent);
+        for (reply, reset) in self.connection.end(cause) {
+            let _ = reply.send(Outcome::Event(Event::Reset(reset)));
+        }
+    }
+}
+
+fn retired() -> Arc<Error> {
+    Arc::new(Error::new(ErrorKind::Draining, "the peer wants no more calls on this connection"))
+}

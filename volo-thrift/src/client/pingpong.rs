@@ -1,0 +1,129 @@
+//! One call at a time per connection: the caller owns a pooled connection and polls it itself.
+//!
+//! No task, no queue. A connection goes back to the pool when nothing is under way on it; a call that is dropped
+//! after its first byte was written takes its connection with it, so its reply can't reach anybody else.
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use volo_core::{
+    Address, Error, ErrorKind, Request, Result,
+    layers::timeout::mark_covered,
+    net::{self, ConnectOptions},
+};
+
+use super::{
+    connection::{Connection, Received, Settings, WriteError},
+    reply,
+};
+use crate::{
+    conn::{Arrival, SequenceId},
+    wire::{Incoming, MessageKind},
+};
+
+/// Pooled connections to any number of addresses.
+#[derive(Debug)]
+pub(super) struct PingPong {
+    settings: Arc<Settings>,
+    connect: ConnectOptions,
+}
+
+impl PingPong {
+    pub(super) fn new(settings: Arc<Settings>, connect: ConnectOptions) -> Self {
+        PingPong { settings, connect }
+    }
+
+    /// Makes a call; `None` is the answer to a oneway one.
+    pub(super) async fn call(&self, address: &Address, request: Request) -> Result<Option<Incoming>> {
+        let link = net::connect(address, &self.connect).await?;
+        let mut connection = Connection::new(link, self.settings.clone(), 1);
+        exchange(&mut connection, &request).await
+    }
+}
+
+/// Sends the request and waits for its reply; the connection is clean afterwards only if all went well.
+async fn exchange(connection: &mut Connection<()>, request: &Request) -> Result<Option<Incoming>> {
+    let Ok(id) = connection.calls.open((), request.context.deadline) else {
+        return Err(Error::internal("a connection was used for two calls at a time"));
+    };
+    let mut exchange = Exchange { connection, request, id, end: None };
+    poll_fn(|cx| exchange.poll(cx)).await
+}
+
+struct Exchange<'a> {
+    connection: &'a mut Connection<()>,
+    request: &'a Request,
+    id: SequenceId,
+    /// Where the request ends in the stream of bytes written, once it is in there.
+    end: Option<u64>,
+}
+
+impl Exchange<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Incoming>>> {
+        loop {
+            if let Poll::Ready(answer) = self.poll_answer(cx) {
+                return Poll::Ready(answer);
+            }
+            match self.connection.poll_overdue(cx) {
+                Poll::Ready(Ok(None)) => {}
+                Poll::Ready(Ok(Some(((), reset)))) => return Poll::Ready(Err(reset.into_error())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.lost(error))),
+                Poll::Pending => {
+                    if self.request.context.deadline.is_some() {
+                        mark_covered();
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Incoming>>> {
+        if self.end.is_none() {
+            match ready!(self.connection.poll_write(cx, self.id, self.request)) {
+                Ok(range) => self.end = Some(range.end),
+                Err(WriteError::Connection(error)) => return Poll::Ready(Err(self.lost(error))),
+                Err(WriteError::Request(error)) => {
+                    self.connection.calls.retract(self.id);
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        let flushed = self.connection.poll_flush(cx);
+        if let Poll::Ready(Err(error)) = flushed {
+            return Poll::Ready(Err(self.lost(error)));
+        }
+        if self.request.context.oneway {
+            ready!(flushed)?;
+            self.connection.calls.retract(self.id);
+            return Poll::Ready(Ok(None));
+        }
+        let received = ready!(self.connection.poll_receive(cx)).map_err(|error| self.lost(error))?;
+        Poll::Ready(self.checked(received).map(Some))
+    }
+
+    /// The message, if it is the reply to this call.
+    fn checked(&mut self, received: Received<()>) -> Result<Incoming> {
+        let numbered = received.arrival == Arrival::Call(());
+        let checked = received.message.and_then(|message| {
+            let exception = message.head.kind == MessageKind::Exception; // proxies answer with any number
+            if !numbered && !exception {
+                return Err(reply::misnumbered(message.head.sequence_id));
+            }
+            reply::check(&message, &self.request.context.method)?;
+            Ok(message)
+        });
+        if checked.is_err() {
+            self.connection.retire();
+        }
+        checked
+    }
+
+    fn lost(&mut self, cause: Error) -> Error {
+        let fallback = Error::new(ErrorKind::Closed, "the connection was lost");
+        self.connection.end(cause).next().map_or(fallback, |((), reset)| reset.into_error())
+    }
+}

@@ -1,0 +1,100 @@
+//! From a received message to the response that layers see.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use volo_core::{Body, Context, DecodeLimits, Error, Format, Outcome, Peer, Raw, Response, Result};
+
+use crate::{
+    ApplicationException, ApplicationKind,
+    meta::{self, Notes},
+    wire::{Incoming, MessageKind, Protocol},
+};
+
+/// Whether `message` may be the reply of a call to `method`; the sequence id is checked elsewhere.
+///
+/// # Errors
+/// With an [`ApplicationException`] of the fitting type as cause.
+pub(super) fn check(message: &Incoming, method: &str) -> Result<()> {
+    match message.head.kind {
+        // Who could not read the call can't name it, so exceptions may have any name.
+        MessageKind::Exception => Ok(()),
+        MessageKind::Reply if message.head.split_name().1 == method => Ok(()),
+        MessageKind::Reply => {
+            let text = format!("the reply is one of `{}`, not of `{method}`", message.head.name);
+            Err(fault(ApplicationKind::WRONG_METHOD_NAME, text))
+        }
+        kind => Err(fault(ApplicationKind::INVALID_MESSAGE_TYPE, format!("the reply is a {kind:?} message"))),
+    }
+}
+
+/// The error for a reply with the sequence id `number`, which is not that of the call.
+pub(super) fn misnumbered(number: i32) -> Error {
+    fault(
+        ApplicationKind::BAD_SEQUENCE_ID,
+        format!("the reply has sequence id {number}, which is not the call's"),
+    )
+}
+
+fn fault(kind: ApplicationKind, text: String) -> Error {
+    Error::protocol(text.clone()).with_source(ApplicationException::new(kind, text))
+}
+
+/// The response to a call; without a message that of a oneway call.
+///
+/// What the header says beside the payload is left as the extension [`Notes`] of the response's context.
+pub(super) fn response(peer: Arc<Peer>, message: Option<Incoming>) -> Result<Response> {
+    let mut context = Context::default();
+    context.peer = Some(peer);
+    let Some(message) = message else {
+        context.oneway = true;
+        return Ok(Response::new(context, Body::Raw(nothing()), Outcome::Success));
+    };
+    let notes =
+        message.header.as_ref().map(|header| meta::read_reply(header, &mut context)).unwrap_or_default();
+    let outcome = outcome(&message, &notes)?;
+    if notes != Notes::default() {
+        context.extensions_mut().insert(notes);
+    }
+    Ok(Response::new(context, Body::Raw(message.body), outcome))
+}
+
+fn nothing() -> Raw {
+    Raw { format: Format(0), bytes: Bytes::new(), limits: DecodeLimits { depth_max: 0, memory_max: 0 } }
+}
+
+fn outcome(message: &Incoming, notes: &Notes) -> Result<Outcome> {
+    if let Some(biz) = &notes.biz {
+        return Ok(Outcome::Business(biz.status_code));
+    }
+    if message.head.kind == MessageKind::Exception {
+        return Ok(Outcome::Failed(0));
+    }
+    Ok(match first_field(&message.body) {
+        None | Some(0) => Outcome::Success,
+        Some(id) => Outcome::Declared(id),
+    })
+}
+
+/// The id of the first field of an encoded struct, if it has one and its head can be read.
+fn first_field(body: &Raw) -> Option<i16> {
+    let bytes = &body.bytes[..];
+    match Protocol::from_format(body.format)? {
+        Protocol::Binary => {
+            let [kind, high, low] = *bytes.first_chunk()?;
+            (kind != 0).then(|| i16::from_be_bytes([high, low]))
+        }
+        Protocol::Compact => match *bytes.first()? {
+            0 => None,
+            head if head >> 4 > 0 => Some(i16::from(head >> 4)),
+            _ => zigzag(&bytes[1..]),
+        },
+    }
+}
+
+/// A signed variable-length integer of at most 16 bits.
+fn zigzag(bytes: &[u8]) -> Option<i16> {
+    let len = 1 + bytes.iter().take(3).position(|byte| *byte < 0x80)?;
+    let value = bytes[..len].iter().rev().fold(0_u32, |value, byte| value << 7 | u32::from(byte & 0x7f));
+    i16::try_from((value >> 1) as i32 ^ -((value & 1) as i32)).ok()
+}

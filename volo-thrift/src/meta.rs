@@ -1,0 +1,285 @@
+//! What header keys mean: a call's context on the way out and in.
+//!
+//! The table of keys is in [`keys`]; the byte layout is the business of `wire`. A call without metainfo writes its
+//! service, method, budget and kind, and nothing else.
+#![forbid(unsafe_code)]
+
+mod json;
+pub mod keys;
+
+use std::time::{Duration, Instant};
+
+use faststr::FastStr;
+use volo_core::{Context, Metainfo};
+
+use crate::{
+    BizError,
+    wire::{Header, MessageHead, MessageKind},
+};
+
+/// Budgets above this are taken for it: a century can be added to any clock.
+const BUDGET_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+const ONE: FastStr = FastStr::from_static_str("1");
+
+/// Names of both sides in their deployment; not those of the IDL. Empty ones are not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Who calls.
+    pub caller: FastStr,
+    /// Who is called.
+    pub callee: FastStr,
+}
+
+/// Who made the call that is being served, as far as it said; an extension of the server's [`Context`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// Its name in its deployment.
+    pub service: FastStr,
+    /// Its method that makes the call.
+    pub method: FastStr,
+}
+
+/// Fills an empty request header. The time left until the context's deadline travels as its budget.
+pub fn write_request(header: &mut Header, context: &Context, kind: MessageKind, names: &Names, now: Instant) {
+    let Header { integers, strings, .. } = header;
+    let mut integer = |key, value: &FastStr| {
+        if !value.is_empty() {
+            integers.push((key, value.clone()));
+        }
+    };
+    integer(keys::TO_METHOD, &context.method);
+    integer(keys::MESSAGE_TYPE, &kind_text(kind));
+    integer(keys::FROM_SERVICE, &names.caller);
+    integer(keys::TO_SERVICE, &names.callee);
+    if let Some(deadline) = context.deadline {
+        integer(keys::RPC_TIMEOUT_MS, &budget_text(deadline, now));
+    }
+    if !context.service.is_empty() {
+        strings.push((FastStr::from_static_str(keys::SERVICE), context.service.clone()));
+    }
+    if let Some(metainfo) = context.metainfo() {
+        write_forward(header, metainfo);
+    }
+}
+
+/// Persistent and transient metainfo goes along; what was received as transient does not.
+fn write_forward(header: &mut Header, metainfo: &Metainfo) {
+    for (key, value) in metainfo.persistent.iter() {
+        header.strings.push((prefixed(keys::PERSISTENT, key), value.clone()));
+    }
+    for (key, value) in metainfo.transient.iter() {
+        if key == keys::ACL_TOKEN {
+            header.acl_token = Some(value.clone());
+        } else {
+            header.strings.push((prefixed(keys::TRANSIENT, key), value.clone()));
+        }
+    }
+}
+
+/// The context of a received request; its deadline is the budget from `now` on.
+pub fn read_request(header: Option<&Header>, head: &MessageHead, now: Instant) -> Context {
+    let (service, method) = head.split_name();
+    let service = service.map_or_else(FastStr::empty, |service| part(&head.name, service));
+    let mut context = Context::new(service, part(&head.name, method));
+    context.oneway = head.kind == MessageKind::Oneway;
+    if let Some(header) = header {
+        read_integers(header, &mut context, now);
+        read_forward(header, &mut context);
+    }
+    context
+}
+
+fn read_integers(header: &Header, context: &mut Context, now: Instant) {
+    let mut caller = Caller::default();
+    for (key, value) in &header.integers {
+        match *key {
+            keys::RPC_TIMEOUT_MS => context.deadline = read_deadline(value, now),
+            keys::FROM_SERVICE => caller.service = value.clone(),
+            keys::FROM_METHOD => caller.method = value.clone(),
+            _ => {}
+        }
+    }
+    if caller != Caller::default() {
+        context.extensions_mut().insert(caller);
+    }
+}
+
+fn read_forward(header: &Header, context: &mut Context) {
+    for (key, value) in &header.strings {
+        if key == keys::SERVICE {
+            context.service = value.clone();
+        } else if let Some(name) = key.strip_prefix(keys::PERSISTENT) {
+            context.metainfo_mut().persistent.set(part(key, name), value.clone());
+        } else if key.starts_with(keys::UPSTREAM) {
+            // What an earlier hop received; it is for that hop only.
+        } else if let Some(name) = key.strip_prefix(keys::TRANSIENT) {
+            context.metainfo_mut().upstream.set(part(key, name), value.clone());
+        }
+    }
+    if let Some(token) = &header.acl_token {
+        let key = FastStr::from_static_str(keys::ACL_TOKEN);
+        context.metainfo_mut().upstream.set(key, token.clone());
+    }
+}
+
+/// What a reply says beside its payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// The business status that the call ended with.
+    pub biz: Option<BizError>,
+    /// The sender will not serve further calls on this connection.
+    pub closing: bool,
+    /// The call had no effect and may be sent again.
+    pub not_executed: bool,
+}
+
+/// How backward metainfo is sent, because Kitex reads bare keys only and Volo prefixed ones only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackwardForm {
+    /// Just the key.
+    Bare,
+    /// With [`keys::BACKWARD`].
+    Prefixed,
+    /// Each pair twice.
+    #[default]
+    Both,
+}
+
+impl BackwardForm {
+    /// The form that the sender of this request reads, by the keys only its kind sends.
+    pub fn of_request(header: &Header) -> Self {
+        if header.integer(keys::TRANSPORT_TYPE).is_some() || header.string(keys::ANNOUNCE).is_some() {
+            BackwardForm::Bare
+        } else if header.integer(keys::WITH_MESH_HEADER).is_some() {
+            BackwardForm::Prefixed
+        } else {
+            BackwardForm::Both
+        }
+    }
+}
+
+/// Fills an empty reply header; backward metainfo is taken from the handler's context.
+pub fn write_reply(
+    header: &mut Header,
+    context: &Context,
+    kind: MessageKind,
+    notes: &Notes,
+    form: BackwardForm,
+) {
+    header.integers.push((keys::MESSAGE_TYPE, kind_text(kind)));
+    let mut string = |key, value| header.strings.push((FastStr::from_static_str(key), value));
+    if let Some(biz) = &notes.biz {
+        string(keys::BIZ_STATUS, FastStr::new(biz.status_code.to_string()));
+        string(keys::BIZ_MESSAGE, biz.status_message.clone());
+        if !biz.extra.is_empty() {
+            string(keys::BIZ_EXTRA, json::write(&biz.extra).into());
+        }
+    }
+    if notes.closing {
+        string(keys::CLOSING, ONE);
+    }
+    if notes.not_executed {
+        string(keys::NOT_EXECUTED, ONE);
+    }
+    if let Some(metainfo) = context.metainfo() {
+        write_backward(header, metainfo, form);
+    }
+}
+
+fn write_backward(header: &mut Header, metainfo: &Metainfo, form: BackwardForm) {
+    for (key, value) in metainfo.backward.iter() {
+        let bare = form != BackwardForm::Prefixed && !keys::is_reserved(key);
+        if bare {
+            header.strings.push((key.clone(), value.clone()));
+        }
+        if !bare || form != BackwardForm::Bare {
+            header.strings.push((prefixed(keys::BACKWARD, key), value.clone()));
+        }
+    }
+}
+
+/// What a received reply says; backward metainfo, prefixed or bare, ends in `context` as downstream.
+pub fn read_reply(header: &Header, context: &mut Context) -> Notes {
+    let mut notes = Notes::default();
+    let (mut status, mut message, mut extra) = (0, FastStr::empty(), None);
+    for (key, value) in &header.strings {
+        match key.as_str() {
+            keys::BIZ_STATUS => status = value.trim().parse().unwrap_or(0),
+            keys::BIZ_MESSAGE => message = value.clone(),
+            keys::BIZ_EXTRA => extra = json::read(value),
+            keys::CLOSING => notes.closing = value == "1",
+            keys::NOT_EXECUTED => notes.not_executed = value == "1",
+            _ => read_backward(key, value, context),
+        }
+    }
+    if status != 0 {
+        notes.biz = Some(BizError::with_extra(status, message, extra.unwrap_or_default()));
+    }
+    notes
+}
+
+fn read_backward(key: &FastStr, value: &FastStr, context: &mut Context) {
+    let name = match key.strip_prefix(keys::BACKWARD) {
+        Some(name) => part(key, name),
+        None if keys::is_reserved(key) => return,
+        None => key.clone(),
+    };
+    context.metainfo_mut().downstream.set(name, value.clone());
+}
+
+/// The message kind that a header claims: text, or the raw byte that Volo's servers write.
+pub fn message_kind(header: &Header) -> Option<MessageKind> {
+    let value = header.integer(keys::MESSAGE_TYPE)?;
+    let number = match value.as_bytes() {
+        [raw @ 0..=9] => *raw,
+        _ => value.trim().parse().ok()?,
+    };
+    MessageKind::from_number(number)
+}
+
+const fn kind_text(kind: MessageKind) -> FastStr {
+    FastStr::from_static_str(match kind {
+        MessageKind::Call => "1",
+        MessageKind::Reply => "2",
+        MessageKind::Exception => "3",
+        MessageKind::Oneway => "4",
+    })
+}
+
+/// Whole milliseconds left, at least one: zero would mean that there is no deadline.
+fn budget_text(deadline: Instant, now: Instant) -> FastStr {
+    let left = deadline.saturating_duration_since(now).min(BUDGET_MAX);
+    decimal(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1))
+}
+
+fn read_deadline(value: &str, now: Instant) -> Option<Instant> {
+    let milliseconds = value.trim().parse().ok().filter(|milliseconds| *milliseconds > 0)?;
+    now.checked_add(Duration::from_millis(milliseconds).min(BUDGET_MAX))
+}
+
+/// A number as text, without an allocation.
+fn decimal(mut number: u64) -> FastStr {
+    let (mut digits, mut start) = ([b'0'; 20], 20);
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    FastStr::new_u8_slice(&digits[start..]).unwrap_or_default()
+}
+
+fn prefixed(prefix: &str, key: &str) -> FastStr {
+    FastStr::from_string([prefix, key].concat())
+}
+
+/// A part of `whole`, sharing its memory if it is long.
+fn part(whole: &FastStr, part: &str) -> FastStr {
+    if part.len() == whole.len() { whole.clone() } else { whole.slice_ref(part) }
+}
+
+#[cfg(test)]
+mod tests;
