@@ -6,6 +6,7 @@ use volo_core::{Body, Context, Outcome, Request, Response};
 
 use crate::{
     ApplicationException, ApplicationKind, HandlerFuture, ServerError,
+    meta::Notes,
     protocol::{Exceptions, MethodResult, Success, Typed, Value},
 };
 
@@ -34,7 +35,7 @@ where
                 // The status travels in the header; the result struct beside it is empty.
                 let mut context = context;
                 let outcome = Outcome::Business(biz.status_code);
-                context.extensions_mut().insert(biz);
+                context.extensions_mut().insert(Notes { biz: Some(biz), ..Notes::default() });
                 result_of(context, MethodResult::<T, E>::Missing, outcome)
             }
             Err(ServerError::Application(exception)) => failure(context, exception),

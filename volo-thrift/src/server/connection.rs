@@ -351,10 +351,11 @@ impl Connection {
         let ticket = ticket.routed(route);
         let timed = (slow || self.frames % TIMED == 1).then(|| route.clone());
         let mut job = Job::new(|| self.core.stack.call(cx, request), timed);
-        if !blocking && !slow {
-            if let Poll::Ready(result) = Pin::new(&mut job).poll(cx) {
-                return self.answer_option(cx, turn, ticket.reply(result));
-            }
+        if !blocking
+            && !slow
+            && let Poll::Ready(result) = Pin::new(&mut job).poll(cx)
+        {
+            return self.answer_option(cx, turn, ticket.reply(result));
         }
         self.calls.spawn(cx, ticket, job, blocking);
         Ok(())

@@ -9,8 +9,7 @@ use std::{
 use bytes::Bytes;
 use faststr::FastStr;
 use volo_core::{
-    Body, Context, DecodeLimits, Encode, Error, ErrorKind, Format, Outcome, Raw, Response, Result,
-    net::Link,
+    Body, Context, DecodeLimits, Encode, Error, ErrorKind, Format, Outcome, Raw, Response, Result, net::Link,
     span::OutBuf,
 };
 
@@ -72,8 +71,8 @@ impl Ticket {
             return None;
         }
         let outcome = response.outcome();
-        let (context, body) = (response.context.clone(), response.into_body());
-        let biz = context.extension::<BizError>().cloned();
+        let (context, body) = response.into_parts();
+        let biz = context.extension::<Notes>().and_then(|notes| notes.biz.clone());
         let mut reply = Reply::new(self, MessageKind::Reply, body);
         reply.context = context;
         match outcome {

@@ -218,8 +218,10 @@ mod tests {
     static OTHER: [Method; 1] = [method("Other", "list")];
 
     fn router(services: &[(&'static str, &'static [Method])], required: bool) -> Result<Router> {
-        let services: Vec<Arc<dyn Service>> =
-            services.iter().map(|(name, methods)| Arc::new(Fake(name, methods)) as Arc<dyn Service>).collect();
+        let services: Vec<Arc<dyn Service>> = services
+            .iter()
+            .map(|(name, methods)| Arc::new(Fake(name, methods)) as Arc<dyn Service>)
+            .collect();
         Router::new(&services, &["Catalog.list".to_owned()], required)
     }
 
