@@ -12,6 +12,7 @@ mod error;
 pub mod layers;
 pub mod net;
 mod request;
+pub mod shutdown;
 pub mod span;
 
 pub use address::{Address, ParseAddressError};

@@ -5,10 +5,12 @@ mod client;
 mod conn;
 mod error;
 mod exception;
+pub mod handler;
 mod limits;
 pub mod meta;
 mod method;
 pub mod protocol;
+pub mod server;
 pub mod wire;
 
 pub use client::{CallOpt, Client, ClientBuilder, ClientService, ServiceClient, Tags};
@@ -16,3 +18,4 @@ pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use limits::Limits;
 pub use method::{HandlerFuture, Method, Service};
+pub use server::Server;
