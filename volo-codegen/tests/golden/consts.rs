@@ -26,14 +26,14 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.x)
                     + sizer.field(state, 2, &self.y)
                     + sizer.field(state, 3, &self.label)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.x).field(state, 2, &self.y).field(state, 3, &self.label).stop()
             }
 
@@ -80,17 +80,13 @@ pub mod golden {
             "a rather long text number three",
         ];
 
-        pub static AGES: rt::LazyLock<rt::Map<rt::FastStr, i32>> = rt::LazyLock::new(|| {
-            rt::Map::from_iter([
-                (rt::FastStr::from_static_str("ann"), 30),
-                (rt::FastStr::from_static_str("bob"), 40),
-            ])
-        });
+        pub static AGES: rt::LazyLock<rt::Map<rt::FastStr, i32>> =
+            rt::LazyLock::new(|| rt::Map::from_iter([("ann".into(), 30), ("bob".into(), 40)]));
 
         pub static SERIES: rt::LazyLock<rt::Map<rt::FastStr, Vec<i32>>> = rt::LazyLock::new(|| {
             rt::Map::from_iter([
-                (rt::FastStr::from_static_str("a very long name for a series, number one"), vec![1, 2, 3]),
-                (rt::FastStr::from_static_str("a very long name for a series, number two"), vec![4, 5, 6]),
+                ("a very long name for a series, number one".into(), vec![1, 2, 3]),
+                ("a very long name for a series, number two".into(), vec![4, 5, 6]),
             ])
         });
 
@@ -101,8 +97,8 @@ pub mod golden {
 
         pub static PATH: rt::LazyLock<Vec<Point>> = rt::LazyLock::new(|| {
             vec![
-                Point { x: 1.0, y: 1.0, label: Some(rt::FastStr::from_static_str("start of the path")) },
-                Point { x: 2.0, y: 2.0, label: Some(rt::FastStr::from_static_str("middle of the path")) },
+                Point { x: 1.0, y: 1.0, label: Some("start of the path".into()) },
+                Point { x: 2.0, y: 2.0, label: Some("middle of the path".into()) },
                 Point { x: 3.0, y: 3.0, ..Default::default() },
             ]
         });
@@ -111,7 +107,7 @@ pub mod golden {
             rt::Map::from_iter([(Colour::RED, Point { x: 1.5, y: 2.0, ..Default::default() })])
         });
 
-        pub const ID: rt::Uuid = rt::Uuid::from_u128(0x00112233445566778899aabbccddeeff);
+        pub const ID: rt::Uuid = rt::Uuid(0x00112233445566778899aabbccddeeff_u128.to_be_bytes());
     }
 
     /// Things that several services use.
@@ -126,7 +122,7 @@ pub mod golden {
 
         impl Default for Page {
             fn default() -> Self {
-                Page { offset: Default::default(), limit: 20 }
+                Page { offset: 0, limit: 20 }
             }
         }
 
@@ -135,12 +131,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.offset).field(state, 2, &self.limit).stop()
             }
 
@@ -163,12 +159,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.reason)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.reason).stop()
             }
 
@@ -311,12 +307,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.page)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.page).stop()
             }
 

@@ -18,12 +18,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -48,12 +48,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -78,12 +78,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -108,12 +108,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -139,12 +139,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.inner) + sizer.field(state, 2, &self.many)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.inner).field(state, 2, &self.many).stop()
                 }
 
@@ -176,12 +176,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -206,12 +206,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -311,12 +311,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -368,7 +368,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + match self {
                         Self::Some(value) => sizer.field(state, 1, value),
                         Self::None(value) => sizer.field(state, 2, value),
@@ -377,7 +377,7 @@ pub mod golden {
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     let writer = match self {
                         Self::Some(value) => writer.field(state, 1, value),
                         Self::None(value) => writer.field(state, 2, value),
@@ -419,7 +419,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.r#type)
                         + sizer.field(state, 2, &self.r#gen)
                         + sizer.field(state, 3, &self.r#dyn)
@@ -435,7 +435,7 @@ pub mod golden {
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer
                         .field(state, 1, &self.r#type)
                         .field(state, 2, &self.r#gen)
@@ -484,12 +484,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.theirs)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.theirs).stop()
                 }
 
@@ -514,12 +514,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.theirs)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.theirs).stop()
                 }
 
@@ -545,12 +545,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.x)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.x).stop()
                 }
 
@@ -575,12 +575,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.x)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.x).stop()
                 }
 
@@ -605,12 +605,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.x)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.x).stop()
                 }
 
@@ -635,12 +635,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.x)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.x).stop()
                 }
 
@@ -688,12 +688,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.message)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.message).stop()
                 }
 
@@ -878,7 +878,7 @@ pub mod golden {
                 }
 
                 fn call(&self, method: usize, request: rt::Request) -> rt::HandlerFuture {
-                    let handler = self.0.clone();
+                    let handler = ::std::clone::Clone::clone(&self.0);
                     match method {
                         0 => rt::handle(request, async move |args: EchoServiceEchoArgs_| {
                             H_::echo(&handler, args.self_, args.r#match).await
@@ -931,12 +931,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.self_) + sizer.field(state, 2, &self.r#match)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.self_).field(state, 2, &self.r#match).stop()
                 }
 
@@ -1002,12 +1002,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.args) + sizer.field(state, 2, &self.handler)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.args).field(state, 2, &self.handler).stop()
                 }
 
@@ -1037,12 +1037,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.request)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.request).stop()
                 }
 
@@ -1075,7 +1075,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.a)
                         + sizer.field(state, 2, &self.b)
                         + sizer.field(state, 3, &self.c)
@@ -1087,7 +1087,7 @@ pub mod golden {
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer
                         .field(state, 1, &self.a)
                         .field(state, 2, &self.b)

@@ -21,12 +21,12 @@ pub mod golden {
             const MIN: [usize; 2] = [8, 3];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.name)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.id).field(state, 2, &self.name).stop()
             }
 
@@ -55,12 +55,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.message)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.id).field(state, 2, &self.message).stop()
             }
 
@@ -256,12 +256,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.id)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.id).stop()
             }
 
@@ -298,7 +298,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.page)
                     + sizer.field(state, 2, &self.filter)
                     + sizer.field(state, 3, &self.sorting)
@@ -306,7 +306,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer
                     .field(state, 1, &self.page)
                     .field(state, 2, &self.filter)
@@ -341,12 +341,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.at)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.id).field(state, 2, &self.at).stop()
             }
 
@@ -565,10 +565,8 @@ pub mod golden {
                 rt::Map<rt::FastStr, Vec<Item>>,
                 rt::ClientError<AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameException>,
             > {
-                let args = AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameArgs {
-                    first,
-                    second,
-                };
+                let args =
+                    AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameArgs { first, second };
                 rt::call(&self.0, &A_QUITE_LONG_SERVICE_NAME_FOR_THE_SAKE_OF_LINE_BREAKS_METHODS[0], args)
                     .await
             }
@@ -645,21 +643,24 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.first) + sizer.field(state, 2, &self.second)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.first).field(state, 2, &self.second).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
-                reader.fields("AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameArgs", |reader, field| match field.id() {
-                    1 => reader.field(field, "first", &mut self.first),
-                    2 => reader.field(field, "second", &mut self.second),
-                    _ => reader.skip(field),
-                })
+                reader.fields(
+                    "AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameArgs",
+                    |reader, field| match field.id() {
+                        1 => reader.field(field, "first", &mut self.first),
+                        2 => reader.field(field, "second", &mut self.second),
+                        _ => reader.skip(field),
+                    },
+                )
             }
         }
 
@@ -715,7 +716,7 @@ pub mod golden {
 
         impl Default for Page {
             fn default() -> Self {
-                Page { offset: Default::default(), limit: 20 }
+                Page { offset: 0, limit: 20 }
             }
         }
 
@@ -724,12 +725,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.offset).field(state, 2, &self.limit).stop()
             }
 
@@ -752,12 +753,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.reason)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.reason).stop()
             }
 
@@ -900,12 +901,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.page)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.page).stop()
             }
 

@@ -16,7 +16,7 @@ pub mod golden {
 
         impl Default for Page {
             fn default() -> Self {
-                Page { offset: Default::default(), limit: 20 }
+                Page { offset: 0, limit: 20 }
             }
         }
 
@@ -25,12 +25,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.offset).field(state, 2, &self.limit).stop()
             }
 
@@ -53,12 +53,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.reason)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.reason).stop()
             }
 
@@ -201,12 +201,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.page)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.page).stop()
             }
 
