@@ -11,6 +11,7 @@ mod context;
 mod error;
 pub mod layers;
 pub mod net;
+pub mod pool;
 mod request;
 pub mod span;
 

@@ -1,7 +1,7 @@
 //! Thrift over `volo-core`: protocols, framings, client and server.
 #![warn(missing_docs)]
 
-mod client;
+pub mod client;
 mod conn;
 mod error;
 mod exception;
@@ -11,7 +11,7 @@ mod method;
 pub mod protocol;
 pub mod wire;
 
-pub use client::{CallOpt, Client, ClientBuilder, ClientService, ServiceClient, Tags};
+pub use client::{CallOpt, Client, ClientBuilder};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use limits::Limits;

@@ -205,7 +205,7 @@ mod tests {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
             self.writes += 1;
-            if self.writes % (self.burst + 1) == 0 {
+            if self.writes.is_multiple_of(self.burst + 1) {
                 return Poll::Pending;
             }
             self.slices_max = self.slices_max.max(slices.len());

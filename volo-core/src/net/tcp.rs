@@ -136,3 +136,73 @@ impl Listener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, time::Duration};
+
+    use super::*;
+
+    fn listen(backlog: u32) -> (Listener, SocketAddr) {
+        let options = ListenOptions { backlog, ..ListenOptions::default() };
+        let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &options).unwrap();
+        let address = listener.socket.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_costs_the_timeout() {
+        let (_listener, address) = listen(0);
+        let options = ConnectOptions::default();
+        let mut waiting = Vec::new(); // for a place in the backlog
+        let error = loop {
+            let start = std::time::Instant::now();
+            match connect(address, &options).await {
+                Ok(link) => waiting.push(link),
+                Err(error) => {
+                    assert!((50..1_000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+                    break error;
+                }
+            }
+        };
+        assert!(error.is_connect());
+        assert_eq!(error.to_string(), format!("no connection to {address} within 50ms"));
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_refuses() {
+        let (listener, address) = listen(1);
+        drop(listener);
+        let error = connect(address, &ConnectOptions::default()).await.err().unwrap();
+        assert!(error.is_connect());
+        assert_eq!(error.to_string(), format!("no connection to {address}"));
+    }
+
+    #[tokio::test]
+    async fn the_address_of_a_host_that_answers_is_found() {
+        let (listener, address) = listen(1);
+        let dead = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), address.port()));
+        let addresses = [dead, address];
+        let options = ConnectOptions { connect_timeout: Duration::from_secs(1), ..ConnectOptions::default() };
+        let name = Address::Host("catalog".into(), address.port());
+        let (client, server) = tokio::join!(connect_any(&addresses, &name, &options), listener.accept());
+        assert!(client.is_ok() && server.is_ok());
+        let (client, server) =
+            tokio::join!(connect_host("localhost", address.port(), &options), listener.accept());
+        assert!(client.is_ok() && server.is_ok());
+        let error = connect_host("no-such-host.invalid", 1, &options).await.err().unwrap();
+        assert!(error.is_connect() && error.to_string().contains("no-such-host.invalid"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn sockets_have_their_options() {
+        let (listener, address) = listen(1);
+        let options = TcpOptions::default();
+        let (client, server) = tokio::join!(open(address, &options), listener.socket.accept());
+        let (client, (server, _)) = (client.unwrap(), server.unwrap());
+        configure(&server, &TcpOptions { no_delay: false, keepalive: None }).unwrap();
+        assert!(client.nodelay().unwrap() && SockRef::from(&client).keepalive().unwrap());
+        assert!(!server.nodelay().unwrap() && !SockRef::from(&server).keepalive().unwrap());
+    }
+}
