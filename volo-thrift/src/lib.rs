@@ -9,6 +9,8 @@ mod limits;
 pub mod meta;
 mod method;
 pub mod protocol;
+#[doc(hidden)]
+pub mod rt;
 pub mod wire;
 
 pub use client::{CallOpt, Client, ClientBuilder};

@@ -16,15 +16,12 @@ pub use faststr::FastStr;
 pub use volo_core::Request;
 
 pub use crate::{
-    CallOpt, Client, ClientBuilder, ClientError, HandlerFuture, Method, Never, Server, ServerError, Service,
-    ServiceClient,
-    client::{call, send},
-    exceptions,
-    handler::{handle, unknown_method},
-    open_enum,
+    CallOpt, Client, ClientBuilder, ClientError, HandlerFuture, Method, Never, ServerError, Service,
+    client::{ServiceClient, call, send},
+    exceptions, open_enum,
     protocol::{
-        DecodeError, Exceptions, Field, FieldHead, Map, MethodResult, OrderedDouble, Reader, Seen, Set, Sizer,
-        Type, UnknownFields, Uuid, Value, Writer,
+        DecodeError, Exceptions, Field, FieldHead, Map, MethodResult, OrderedDouble, Reader, Seen, Set,
+        Sizer, Type, UnknownFields, Uuid, Value, Writer,
     },
 };
 

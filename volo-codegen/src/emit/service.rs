@@ -219,9 +219,14 @@ fn write_dispatch(scope: &Scope<'_>, text: &mut Text, handler: &str, index: usiz
     arguments.extend(method.arguments.iter().map(|(name, _)| format!("args.{name}")));
     let call =
         Doc::group(format!("{handler}::{}(", method.names.method), arguments.into_iter().map(Doc::Text), ")");
-    let flat = format!("{index} => rt::handle(request, {head} {}.await),", call.flat());
-    if text.fits(&flat) {
-        return text.line(flat);
+    let flat = format!("rt::handle(request, {head} {}.await)", call.flat());
+    if text.fits(&format!("{index} => {flat},")) {
+        return text.line(format!("{index} => {flat},"));
+    }
+    if text.fits(&format!("    {flat}")) {
+        text.open(format!("{index} => {{"));
+        text.line(flat);
+        return text.close("}");
     }
     let hugging = format!("{index} => rt::handle(request, {head} {{");
     if text.fits(&hugging) {
