@@ -35,7 +35,7 @@ impl Random {
     }
 
     fn text(&mut self) -> FastStr {
-        let len = [0, 1, 7, 8, 15, 16, 30, 31, 63, 64, 65, 100, 5000][self.below(13)];
+        let len = [0, 1, 7, 8, 15, 16, 30, 31, 63, 64, 65, 100, 300][self.below(13)];
         let unit = ["a", "é", "€", "ab", "𝄞"][self.below(5)];
         FastStr::from_string(unit.repeat(len / unit.len()))
     }
