@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, error::Error as StdError, fmt};
 use faststr::FastStr;
 use volo_core::{Error, ErrorKind, Retry};
 
+use crate::protocol::{DecodeError, Reader, Sizer, Type, Value, Writer};
+
 /// `TApplicationException`: the call could not be served, or its handler failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApplicationException {
     kind: ApplicationKind,
     message: FastStr,
@@ -46,6 +48,12 @@ impl ApplicationKind {
     pub const NO_SERVICE_NAME: Self = Self(21);
 }
 
+impl Default for ApplicationKind {
+    fn default() -> Self {
+        ApplicationKind::UNKNOWN
+    }
+}
+
 impl ApplicationException {
     /// An exception with this type and message.
     pub fn new(kind: ApplicationKind, message: impl Into<FastStr>) -> Self {
@@ -81,6 +89,30 @@ impl fmt::Display for ApplicationException {
 }
 
 impl StdError for ApplicationException {}
+
+/// `1: string message, 2: i32 type`, as in every Thrift library. The not-executed mark travels in a header.
+impl Value for ApplicationException {
+    const TYPE: Type = Type::Struct;
+    const MIN: [usize; 2] = [1, 1];
+
+    fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
+        let state = &mut { S::START };
+        1 + sizer.field(state, 1, &self.message) + sizer.field(state, 2, &self.kind.0)
+    }
+
+    fn encode<W: Writer>(&self, writer: W) -> W {
+        let state = &mut { W::START };
+        writer.field(state, 1, &self.message).field(state, 2, &self.kind.0).stop()
+    }
+
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        reader.fields("TApplicationException", |reader, field| match field.id() {
+            1 => reader.field(field, "message", &mut self.message),
+            2 => reader.field(field, "type", &mut self.kind.0),
+            _ => reader.skip(field),
+        })
+    }
+}
 
 /// What a server tells its peer about a failure of ours.
 impl From<&Error> for ApplicationException {

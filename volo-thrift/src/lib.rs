@@ -1,18 +1,21 @@
 //! Thrift over `volo-core`: protocols, framings, client and server.
 #![warn(missing_docs)]
 
-mod client;
+pub mod client;
 mod conn;
 mod error;
 mod exception;
+pub mod handler;
 mod limits;
 pub mod meta;
 mod method;
 pub mod protocol;
+pub mod server;
 pub mod wire;
 
-pub use client::{CallOpt, Client, ClientBuilder, ClientService, ServiceClient, Tags};
+pub use client::{CallOpt, Client, ClientBuilder};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use limits::Limits;
 pub use method::{HandlerFuture, Method, Service};
+pub use server::Server;

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use faststr::FastStr;
 use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
-use volo_core::{Address, BoxError, Error, Request, Response, net::ConnectOptions};
+use volo_core::{Address, BoxError, Error, Request, Response, net::ConnectOptions, pool::PoolConfig};
 
 use super::{
     CallOpt, Client, ClientService, ServiceClient, connection::Settings, mux::Mux, pingpong::PingPong,
@@ -35,6 +35,7 @@ pub struct ClientBuilder<C> {
     connect: ConnectOptions,
     dialect: Dialect,
     mux: usize,
+    pool: PoolConfig,
     limits: Limits,
     outer: Vec<Wrap>,
     inner: Vec<Wrap>,
@@ -50,6 +51,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
             connect: ConnectOptions::default(),
             dialect: Dialect::new(Framing::TtHeader, Protocol::Binary),
             mux: 0,
+            pool: PoolConfig::default(),
             limits: Limits::default(),
             outer: Vec::new(),
             inner: Vec::new(),
@@ -114,6 +116,12 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self
     }
 
+    /// How connections are kept between calls that have one for themselves.
+    pub fn pool(mut self, config: PoolConfig) -> Self {
+        self.pool = config;
+        self
+    }
+
     /// What one message and one connection may take.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -154,8 +162,13 @@ impl<C: ServiceClient> ClientBuilder<C> {
             flags: if self.mux > 0 { flag::OUT_OF_ORDER } else { 0 },
         });
         let transport = Arc::new(match self.mux {
-            0 => Transport::PingPong(PingPong::new(settings, self.connect)),
-            _ if !self.dialect.framing.has_header() => Transport::Invalid("multiplexing needs TTHeader"),
+            0 => match PingPong::new(settings, self.connect, self.pool) {
+                Ok(pingpong) => Transport::PingPong(pingpong),
+                Err(error) => Transport::Invalid(error.to_string()),
+            },
+            _ if !self.dialect.framing.has_header() => {
+                Transport::Invalid("multiplexing needs TTHeader".to_owned())
+            }
             connections => Transport::Mux(Mux::new(settings, self.connect, connections)),
         });
         let innermost = service_fn(move |request| transport.clone().call(request));

@@ -116,11 +116,6 @@ impl<S> Connection<S> {
         self.link.flushed()
     }
 
-    /// Bytes written, but not taken by the transport yet.
-    pub(super) fn buffered(&self) -> usize {
-        self.link.buffered()
-    }
-
     /// Writes the request of the open call `id` into the buffer, as soon as there is room.
     ///
     /// # Errors

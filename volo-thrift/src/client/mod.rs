@@ -1,6 +1,7 @@
 //! The client: calls through tower layers over pooled or multiplexed connections.
 
 mod builder;
+mod call;
 mod connection;
 mod mux;
 mod mux_task;
@@ -19,6 +20,7 @@ use volo_core::{
 };
 
 pub use builder::ClientBuilder;
+pub use call::{call, send};
 pub use options::{CallOpt, Tags};
 
 use crate::Method;

@@ -10,9 +10,10 @@ use std::{
 };
 
 use volo_core::{
-    Address, Error, ErrorKind, Request, Result,
+    Address, Error, ErrorKind, Request, Result, Retry,
     layers::timeout::mark_covered,
     net::{self, ConnectOptions},
+    pool::{Checkout, Lease, Pool, PoolConfig, Reusable},
 };
 
 use super::{
@@ -29,23 +30,63 @@ use crate::{
 pub(super) struct PingPong {
     settings: Arc<Settings>,
     connect: ConnectOptions,
+    pool: Pool<Connection<()>>,
 }
 
 impl PingPong {
-    pub(super) fn new(settings: Arc<Settings>, connect: ConnectOptions) -> Self {
-        PingPong { settings, connect }
+    /// # Errors
+    /// When the pool's settings contradict each other.
+    pub(super) fn new(settings: Arc<Settings>, connect: ConnectOptions, pool: PoolConfig) -> Result<Self> {
+        Ok(PingPong { settings, connect, pool: Pool::new(pool)? })
     }
 
     /// Makes a call; `None` is the answer to a oneway one.
-    pub(super) async fn call(&self, address: &Address, request: Request) -> Result<Option<Incoming>> {
-        let link = net::connect(address, &self.connect).await?;
-        let mut connection = Connection::new(link, self.settings.clone(), 1);
-        exchange(&mut connection, &request).await
+    pub(super) async fn call(&self, address: &Address, request: &Request) -> Result<Option<Incoming>> {
+        loop {
+            let mut held = self.checkout(address).await?;
+            let reused = held.0.as_ref().is_some_and(Lease::is_reused);
+            match exchange(&mut held, request).await {
+                // The peer closed the idle connection just now; nothing of the request got out.
+                Err(error) if reused && error.is_closed() && error.retry() == Retry::Always => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn checkout(&self, address: &Address) -> Result<Held> {
+        let lease = match self.pool.checkout(address).await? {
+            Checkout::Idle(lease) => lease,
+            Checkout::Vacant(permit) => {
+                let link = net::connect(address, &self.connect).await?;
+                permit.fill(Connection::new(link, self.settings.clone(), 1))
+            }
+        };
+        Ok(Held(Some(lease)))
+    }
+}
+
+impl Reusable for Connection<()> {
+    fn idle_ok(&mut self) -> bool {
+        Connection::idle_ok(self)
+    }
+}
+
+/// A connection in use. However the call ends, it goes back to the pool if it is clean and is closed otherwise.
+struct Held(Option<Lease<Connection<()>>>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(lease) = self.0.take_if(|lease| lease.is_clean()) {
+            lease.reuse();
+        }
     }
 }
 
 /// Sends the request and waits for its reply; the connection is clean afterwards only if all went well.
-async fn exchange(connection: &mut Connection<()>, request: &Request) -> Result<Option<Incoming>> {
+async fn exchange(held: &mut Held, request: &Request) -> Result<Option<Incoming>> {
+    let Some(connection) = held.0.as_deref_mut() else {
+        return Err(Error::internal("a connection was used after it was given back"));
+    };
     let Ok(id) = connection.calls.open((), request.context.deadline) else {
         return Err(Error::internal("a connection was used for two calls at a time"));
     };
@@ -125,5 +166,12 @@ impl Exchange<'_> {
     fn lost(&mut self, cause: Error) -> Error {
         let fallback = Error::new(ErrorKind::Closed, "the connection was lost");
         self.connection.end(cause).next().map_or(fallback, |((), reset)| reset.into_error())
+    }
+}
+
+/// A call that ends early gives its slot up: the connection stays clean if nothing was written, and only then.
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        self.connection.calls.abandon(self.id);
     }
 }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use volo_core::{Body, Context, DecodeLimits, Error, Format, Outcome, Peer, Raw, Response, Result};
 
 use crate::{
-    ApplicationException, ApplicationKind,
-    meta::{self, Notes},
+    ApplicationException, ApplicationKind, meta,
+    protocol::{Typed, decode},
     wire::{Incoming, MessageKind, Protocol},
 };
 
@@ -42,7 +42,8 @@ fn fault(kind: ApplicationKind, text: String) -> Error {
 
 /// The response to a call; without a message that of a oneway call.
 ///
-/// What the header says beside the payload is left as the extension [`Notes`] of the response's context.
+/// A business status is left as the extension [`BizError`](crate::BizError) of the response's context. An application
+/// exception is decoded here, because its type is the outcome; it says whether the call was executed.
 pub(super) fn response(peer: Arc<Peer>, message: Option<Incoming>) -> Result<Response> {
     let mut context = Context::default();
     context.peer = Some(peer);
@@ -52,28 +53,28 @@ pub(super) fn response(peer: Arc<Peer>, message: Option<Incoming>) -> Result<Res
     };
     let notes =
         message.header.as_ref().map(|header| meta::read_reply(header, &mut context)).unwrap_or_default();
-    let outcome = outcome(&message, &notes)?;
-    if notes != Notes::default() {
-        context.extensions_mut().insert(notes);
+    if let Some(biz) = notes.biz {
+        let outcome = Outcome::Business(biz.status_code);
+        context.extensions_mut().insert(biz);
+        return Ok(Response::new(context, Body::Raw(message.body), outcome));
     }
+    if message.head.kind == MessageKind::Exception {
+        let mut exception = decode::<ApplicationException>(&message.body)?;
+        if notes.not_executed {
+            exception = exception.not_executed();
+        }
+        let outcome = Outcome::Failed(exception.kind().0);
+        return Ok(Response::new(context, Body::Typed(Arc::new(Typed(exception))), outcome));
+    }
+    let outcome = match first_field(&message.body) {
+        None | Some(0) => Outcome::Success,
+        Some(id) => Outcome::Declared(id),
+    };
     Ok(Response::new(context, Body::Raw(message.body), outcome))
 }
 
 fn nothing() -> Raw {
     Raw { format: Format(0), bytes: Bytes::new(), limits: DecodeLimits { depth_max: 0, memory_max: 0 } }
-}
-
-fn outcome(message: &Incoming, notes: &Notes) -> Result<Outcome> {
-    if let Some(biz) = &notes.biz {
-        return Ok(Outcome::Business(biz.status_code));
-    }
-    if message.head.kind == MessageKind::Exception {
-        return Ok(Outcome::Failed(0));
-    }
-    Ok(match first_field(&message.body) {
-        None | Some(0) => Outcome::Success,
-        Some(id) => Outcome::Declared(id),
-    })
 }
 
 /// The id of the first field of an encoded struct, if it has one and its head can be read.

@@ -14,7 +14,7 @@ pub(super) enum Transport {
     /// Calls share connections.
     Mux(Mux),
     /// The settings make no sense; every call says why.
-    Invalid(&'static str),
+    Invalid(String),
 }
 
 impl Transport {
@@ -24,9 +24,9 @@ impl Transport {
             return Err(Error::new(ErrorKind::Config, "the client has no address to call"));
         };
         let message = match &*self {
-            Transport::PingPong(pingpong) => pingpong.call(&peer.address, request).await?,
+            Transport::PingPong(pingpong) => pingpong.call(&peer.address, &request).await?,
             Transport::Mux(mux) => mux.call(&peer.address, request).await?,
-            Transport::Invalid(text) => return Err(Error::new(ErrorKind::Config, *text)),
+            Transport::Invalid(text) => return Err(Error::new(ErrorKind::Config, text.as_str())),
         };
         reply::response(peer, message)
     }

@@ -32,18 +32,39 @@ pub enum Type {
     Uuid = 16,
 }
 
+impl Type {
+    /// The type with this number in Binary.
+    pub fn from_code(code: u8) -> Option<Type> {
+        Some(match code {
+            2 => Type::Bool,
+            3 => Type::I8,
+            4 => Type::Double,
+            6 => Type::I16,
+            8 => Type::I32,
+            10 => Type::I64,
+            11 => Type::String,
+            12 => Type::Struct,
+            13 => Type::Map,
+            14 => Type::Set,
+            15 => Type::List,
+            16 => Type::Uuid,
+            _ => return None,
+        })
+    }
+}
+
 /// The head of a field: its id and the type its value has on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldHead {
     id: i16,
-    field_type: Type,
+    code: u8,
 }
 
 impl FieldHead {
-    /// A head as it was read.
+    /// A head as it was read: the type by its number in Binary, which needn't be one we know.
     #[inline(always)]
-    pub fn new(id: i16, field_type: Type) -> Self {
-        FieldHead { id, field_type }
+    pub(super) fn new(id: i16, code: u8) -> Self {
+        FieldHead { id, code }
     }
 
     /// The field's id.
@@ -52,10 +73,18 @@ impl FieldHead {
         self.id
     }
 
-    /// The value's type on the wire.
+    /// Whether the value has this type on the wire.
     #[inline(always)]
-    pub fn field_type(self) -> Type {
-        self.field_type
+    pub fn is(self, field_type: Type) -> bool {
+        self.code == field_type as u8
+    }
+
+    /// The value's type on the wire.
+    ///
+    /// # Errors
+    /// When it is none that we know.
+    pub fn field_type(self) -> Result<Type, DecodeError> {
+        Type::from_code(self.code).ok_or(DecodeError::WrongType)
     }
 }
 
@@ -140,26 +169,5 @@ impl<T: Value> Field for Option<T> {
     #[inline(always)]
     fn decode_as<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
         T::decode_option(self, reader)
-    }
-}
-
-impl<T: Value> Value for Box<T> {
-    const TYPE: Type = T::TYPE;
-    const MIN: [usize; 2] = T::MIN;
-
-    #[inline(always)]
-    fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
-        (**self).size(sizer)
-    }
-
-    #[inline(always)]
-    fn encode<W: Writer>(&self, writer: W) -> W {
-        (**self).encode(writer)
-    }
-
-    #[inline(always)]
-    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
-        reader.charge(size_of::<T>())?;
-        (**self).decode(reader)
     }
 }

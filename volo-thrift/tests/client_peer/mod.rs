@@ -1,5 +1,5 @@
 //! The other end of a client under test: reads calls and answers them byte by byte as a test wants.
-#![allow(dead_code, reason = "each test uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "shared by tests, each of which uses a part")]
 
 use std::{
     future::poll_fn,
@@ -13,7 +13,8 @@ use volo_core::{
     net::{Link, ListenOptions, Listener},
 };
 use volo_thrift::{
-    Client, ClientBuilder, Limits, Method, ServiceClient,
+    Client, ClientBuilder, Limits, Method,
+    client::ServiceClient,
     wire::{DetectFramer, Header, Incoming, MessageHead, MessageKind, Outgoing, parse},
 };
 

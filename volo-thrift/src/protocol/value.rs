@@ -1,0 +1,372 @@
+//! What can be encoded: the trait of every generated type, and the base types.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use faststr::FastStr;
+
+use super::{DecodeError, Reader, Sizer, Type, Writer};
+
+/// Elements that a list reserves at once; beyond these it grows as they arrive.
+const RESERVE_MAX: usize = 4096;
+
+/// Anything with a Thrift encoding: base types, containers, and every generated type.
+///
+/// A generated struct implements the required items; the provided ones are overridden by types that can fuse a
+/// field's head with its value or handle many elements at once.
+pub trait Value: Default + Clone + Send + Sync + 'static {
+    /// The type's number on the wire.
+    const TYPE: Type;
+
+    /// Bytes of the smallest encoding as a container's element, in Binary and Compact; never 0.
+    ///
+    /// A container's claimed count is compared with the bytes left divided by this, before anything is allocated.
+    const MIN: [usize; 2];
+
+    /// Bytes of this value, in line and linked, as a container's element.
+    fn size<S: Sizer>(&self, sizer: &mut S) -> usize;
+
+    /// Writes this value as a container's element.
+    fn encode<W: Writer>(&self, writer: W) -> W;
+
+    /// Reads a value into this one, which holds its default.
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError>;
+
+    /// Bytes of this value as a struct's field, head included.
+    #[inline(always)]
+    fn field_size<S: Sizer>(&self, sizer: &mut S, state: &mut S::State, id: i16) -> usize {
+        sizer.head(state, id) + self.size(sizer)
+    }
+
+    /// Writes this value as a struct's field, head included.
+    #[inline(always)]
+    fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
+        self.encode(writer.head(state, id, Self::TYPE))
+    }
+
+    /// Reads a field's value, its head being consumed. Differs from [`Value::decode`] where a protocol keeps the
+    /// value in the head.
+    #[inline(always)]
+    fn decode_field<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        self.decode(reader)
+    }
+
+    /// Reads a field's value into an optional slot.
+    #[inline(always)]
+    fn decode_option<R: Reader>(slot: &mut Option<Self>, reader: &mut R) -> Result<(), DecodeError> {
+        slot.insert(Self::default()).decode_field(reader)
+    }
+
+    /// Bytes of all elements.
+    #[inline(always)]
+    fn size_all<S: Sizer>(values: &[Self], sizer: &mut S) -> usize {
+        let mut size = 0;
+        for value in values {
+            size += value.size(sizer);
+        }
+        size
+    }
+
+    /// Writes all elements.
+    #[inline(always)]
+    fn encode_all<W: Writer>(values: &[Self], mut writer: W) -> W {
+        for value in values {
+            writer = value.encode(writer);
+        }
+        writer
+    }
+
+    /// Appends `count` elements; the head was read, so `count` is bounded by the bytes left and the budget.
+    #[inline(always)]
+    fn decode_all<R: Reader>(
+        values: &mut Vec<Self>,
+        count: usize,
+        reader: &mut R,
+    ) -> Result<(), DecodeError> {
+        values.reserve_exact(count.min(RESERVE_MAX));
+        for _ in 0..count {
+            values.push(Self::default());
+            if let Some(last) = values.last_mut() {
+                last.decode(reader)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Value for bool {
+    const TYPE: Type = Type::Bool;
+    const MIN: [usize; 2] = [1, 1];
+
+    #[inline(always)]
+    fn size<S: Sizer>(&self, _: &mut S) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn encode<W: Writer>(&self, writer: W) -> W {
+        writer.bool(*self)
+    }
+
+    #[inline(always)]
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        *self = reader.bool()?;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn field_size<S: Sizer>(&self, sizer: &mut S, state: &mut S::State, id: i16) -> usize {
+        sizer.bool_field(state, id)
+    }
+
+    #[inline(always)]
+    fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
+        writer.bool_field(state, id, *self)
+    }
+
+    #[inline(always)]
+    fn decode_field<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        *self = reader.bool_field()?;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn size_all<S: Sizer>(values: &[Self], _: &mut S) -> usize {
+        values.len()
+    }
+}
+
+impl Value for i8 {
+    const TYPE: Type = Type::I8;
+    const MIN: [usize; 2] = [1, 1];
+
+    #[inline(always)]
+    fn size<S: Sizer>(&self, _: &mut S) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn encode<W: Writer>(&self, writer: W) -> W {
+        writer.i8(*self)
+    }
+
+    #[inline(always)]
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        *self = reader.i8()?;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn size_all<S: Sizer>(values: &[Self], _: &mut S) -> usize {
+        values.len()
+    }
+}
+
+/// A number that each protocol has one method for, one for a field of it and one for a list.
+macro_rules! number {
+    ($number:ty, $type:ident, $min:expr, $method:ident, $field:ident, $all:ident, |$sizer:ident, $value:ident| $size:expr, |$values:ident| $size_all:expr) => {
+        impl Value for $number {
+            const TYPE: Type = Type::$type;
+            const MIN: [usize; 2] = $min;
+
+            #[inline(always)]
+            fn size<S: Sizer>(&self, $sizer: &mut S) -> usize {
+                let $value = *self;
+                $size
+            }
+
+            #[inline(always)]
+            fn encode<W: Writer>(&self, writer: W) -> W {
+                writer.$method(*self)
+            }
+
+            #[inline(always)]
+            fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+                *self = reader.$method()?;
+                Ok(())
+            }
+
+            #[inline(always)]
+            fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
+                writer.$field(state, id, *self)
+            }
+
+            #[inline(always)]
+            fn decode_option<R: Reader>(slot: &mut Option<Self>, reader: &mut R) -> Result<(), DecodeError> {
+                *slot = Some(reader.$method()?);
+                Ok(())
+            }
+
+            #[inline(always)]
+            fn size_all<S: Sizer>($values: &[Self], $sizer: &mut S) -> usize {
+                $size_all
+            }
+
+            #[inline(always)]
+            fn encode_all<W: Writer>(values: &[Self], writer: W) -> W {
+                writer.$all(values)
+            }
+
+            #[inline(always)]
+            fn decode_all<R: Reader>(
+                values: &mut Vec<Self>,
+                count: usize,
+                reader: &mut R,
+            ) -> Result<(), DecodeError> {
+                reader.$all(values, count)
+            }
+        }
+    };
+}
+
+number!(i16, I16, [2, 1], i16, i16_field, i16s, |sizer, value| sizer.i16(value), |values| sizer.i16s(values));
+number!(i32, I32, [4, 1], i32, i32_field, i32s, |sizer, value| sizer.i32(value), |values| sizer.i32s(values));
+number!(i64, I64, [8, 1], i64, i64_field, i64s, |sizer, value| sizer.i64(value), |values| sizer.i64s(values));
+number!(f64, Double, [8, 8], double, double_field, doubles, |_sizer, _value| 8, |values| values.len() * 8);
+
+impl Value for FastStr {
+    const TYPE: Type = Type::String;
+    const MIN: [usize; 2] = [4, 1];
+
+    #[inline(always)]
+    fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
+        sizer.text(self.len())
+    }
+
+    #[inline(always)]
+    fn encode<W: Writer>(&self, writer: W) -> W {
+        writer.string(self)
+    }
+
+    #[inline(always)]
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        reader.string(self)
+    }
+
+    #[inline(always)]
+    fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
+        writer.string_field(state, id, self)
+    }
+
+    #[inline(always)]
+    fn decode_option<R: Reader>(slot: &mut Option<Self>, reader: &mut R) -> Result<(), DecodeError> {
+        reader.string(slot)
+    }
+}
+
+impl Value for Bytes {
+    const TYPE: Type = Type::String;
+    const MIN: [usize; 2] = [4, 1];
+
+    #[inline(always)]
+    fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
+        sizer.text(self.len())
+    }
+
+    #[inline(always)]
+    fn encode<W: Writer>(&self, writer: W) -> W {
+        writer.binary(self)
+    }
+
+    #[inline]
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        *self = reader.binary()?;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
+        writer.binary_field(state, id, self)
+    }
+}
+
+impl Value for String {
+    const TYPE: Type = Type::String;
+    const MIN: [usize; 2] = [4, 1];
+
+    #[inline(always)]
+    fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
+        sizer.slice(self.len())
+    }
+
+    #[inline(always)]
+    fn encode<W: Writer>(&self, writer: W) -> W {
+        writer.slice(self.as_bytes())
+    }
+
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        let mut text = FastStr::empty();
+        reader.string(&mut text)?;
+        self.clear();
+        self.push_str(&text);
+        Ok(())
+    }
+}
+
+impl Value for Vec<u8> {
+    const TYPE: Type = Type::String;
+    const MIN: [usize; 2] = [4, 1];
+
+    #[inline(always)]
+    fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
+        sizer.slice(self.len())
+    }
+
+    #[inline(always)]
+    fn encode<W: Writer>(&self, writer: W) -> W {
+        writer.slice(self)
+    }
+
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        let len = reader.text_head()?;
+        let bytes = reader.take(len)?;
+        self.clear();
+        self.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// A pointer to a value is that value on the wire; what it points to is charged to the budget.
+macro_rules! pointer {
+    ($pointer:ident, $target:expr) => {
+        impl<T: Value> Value for $pointer<T> {
+            const TYPE: Type = T::TYPE;
+            const MIN: [usize; 2] = T::MIN;
+
+            #[inline(always)]
+            fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
+                (**self).size(sizer)
+            }
+
+            #[inline(always)]
+            fn encode<W: Writer>(&self, writer: W) -> W {
+                (**self).encode(writer)
+            }
+
+            #[inline(always)]
+            fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+                reader.charge(size_of::<T>())?;
+                $target(self).decode(reader)
+            }
+
+            #[inline(always)]
+            fn field_size<S: Sizer>(&self, sizer: &mut S, state: &mut S::State, id: i16) -> usize {
+                (**self).field_size(sizer, state, id)
+            }
+
+            #[inline(always)]
+            fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
+                (**self).encode_field(writer, state, id)
+            }
+
+            #[inline(always)]
+            fn decode_field<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+                reader.charge(size_of::<T>())?;
+                $target(self).decode_field(reader)
+            }
+        }
+    };
+}
+
+pointer!(Box, Box::as_mut);
+pointer!(Arc, Arc::make_mut);
