@@ -5,7 +5,7 @@ mod server_support;
 use std::time::{Duration, Instant};
 
 use server_support::{Caller, FRAMED, Probe, Running, TTHEADER, soon};
-use volo_core::net;
+use volo_core::{Address, net};
 use volo_thrift::{Limits, Server, wire::MessageKind};
 
 async fn start(limits: Limits) -> (Running, Probe) {
@@ -151,9 +151,11 @@ async fn call_until_told(mut caller: Caller) -> usize {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_signal_ends_the_process_in_order() {
-    let server = Server::new().add_service(Probe::default()).run("127.0.0.1:0");
-    let server = tokio::spawn(server);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let server = tokio::spawn(Server::new().add_service(Probe::default()).run("mem://signalled"));
+    // One thread runs all: once the address is there, the signals are watched as well.
+    while net::connect(&Address::Mem("signalled".into()), &Default::default()).await.is_err() {
+        tokio::task::yield_now().await;
+    }
     let pid = std::process::id().to_string();
     let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
     assert!(sent.success());
