@@ -43,7 +43,7 @@ impl<'a> Resolver<'a, '_> {
         let mut implicit: Vec<&ast::Field> = Vec::new();
         let mut next = -1i64;
         let largest = written.iter().filter_map(|field| field.id).map(|(id, _)| id).max();
-        let free = largest.map(|id| id.saturating_add(1)).filter(|free| i16::try_from(*free).is_ok());
+        let free = largest.map(|id| id.max(0).saturating_add(1)).filter(|free| i16::try_from(*free).is_ok());
         for field in written {
             let span = field.meta.name_span;
             self.check_portable(&field.name, span);
