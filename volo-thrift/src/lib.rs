@@ -5,12 +5,17 @@ pub mod client;
 mod conn;
 mod error;
 mod exception;
+pub mod handler;
 mod limits;
 pub mod meta;
 mod method;
 pub mod protocol;
+<<<<<<< HEAD
 #[doc(hidden)]
 pub mod rt;
+=======
+pub mod server;
+>>>>>>> main
 pub mod wire;
 
 pub use client::{CallOpt, Client, ClientBuilder};
@@ -18,3 +23,4 @@ pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use limits::Limits;
 pub use method::{HandlerFuture, Method, Service};
+pub use server::Server;
