@@ -10,12 +10,9 @@ mod limits;
 pub mod meta;
 mod method;
 pub mod protocol;
-<<<<<<< HEAD
 #[doc(hidden)]
 pub mod rt;
-=======
 pub mod server;
->>>>>>> main
 pub mod wire;
 
 pub use client::{CallOpt, Client, ClientBuilder};
