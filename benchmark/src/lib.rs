@@ -23,7 +23,7 @@ pub fn offering() -> ProductOffering {
 
 /// An order of this many items.
 pub fn order(items: usize) -> ProductOrderCreate {
-    Samples::new(SEED).order((0..items).map(offering_id))
+    Samples::new(SEED).order((0..items).map(offering_id).collect())
 }
 
 /// A page of 20 offerings.
