@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use crate::model::Span;
+use crate::model::{FileId, Span};
 use crate::source::SourceMap;
 
 /// How bad a finding is.
@@ -108,29 +108,27 @@ pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
 
 /// Renders findings for people: each with its source lines, marks and remarks.
 pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, colour: bool) -> String {
-    let mut cache = Cache { sources, parsed: HashMap::new() };
+    let mut cache = Cache { sources, files: HashMap::new() };
     let mut out = Vec::new();
     for (index, diagnostic) in diagnostics.iter().enumerate() {
         if index > 0 {
             out.push(b'\n');
         }
-        let Some(report) = report(diagnostic, sources, colour) else {
-            out.extend_from_slice(diagnostic.one_line(sources).as_bytes());
-            out.push(b'\n');
-            continue;
-        };
-        // Writing to memory cannot fail, and the cache knows every file a span can name.
-        let _ = report.write(&mut cache, &mut out);
+        match report(diagnostic, &mut cache, colour) {
+            // Writing to memory cannot fail, and the cache knows every file a span can name.
+            Some(report) => drop(report.write(&mut cache, &mut out)),
+            None => out.extend_from_slice(format!("{}\n", diagnostic.one_line(sources)).as_bytes()),
+        }
     }
     let text = String::from_utf8_lossy(&out);
     text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
-type Place = (String, std::ops::Range<usize>);
+type Place = (FileId, std::ops::Range<usize>);
 
 fn report(
     diagnostic: &Diagnostic,
-    sources: &SourceMap,
+    cache: &mut Cache<'_>,
     colour: bool,
 ) -> Option<ariadne::Report<'static, Place>> {
     let (kind, paint) = match diagnostic.severity {
@@ -138,17 +136,16 @@ fn report(
         Severity::Warning => (ariadne::ReportKind::Warning, ariadne::Color::Yellow),
     };
     let first = diagnostic.labels.first()?;
-    let config = ariadne::Config::new().with_color(colour).with_index_type(ariadne::IndexType::Byte);
-    let mut builder = ariadne::Report::build(kind, place(first.span, sources))
-        .with_config(config)
+    let mut builder = ariadne::Report::build(kind, cache.place(first.span))
+        .with_config(ariadne::Config::new().with_color(colour))
         .with_code(diagnostic.code)
         .with_message(&diagnostic.message);
-    // The renderer begins a new section where labels step back in a file.
+    // The renderer begins a new section wherever labels step back in a file.
     let mut labels: Vec<(usize, &Label)> = diagnostic.labels.iter().enumerate().collect();
     labels.sort_by_key(|(_, label)| (label.span.file != first.span.file, label.span.file, label.span.start));
-    for (index, label) in labels {
+    for (order, (index, label)) in labels.into_iter().enumerate() {
         let paint = if index == 0 { paint } else { ariadne::Color::Blue };
-        let mark = ariadne::Label::new(place(label.span, sources)).with_order(index as i32);
+        let mark = ariadne::Label::new(cache.place(label.span)).with_order(order as i32);
         builder = builder.with_label(mark.with_message(&label.message).with_color(paint));
     }
     for note in &diagnostic.notes {
@@ -160,32 +157,61 @@ fn report(
     Some(builder.finish())
 }
 
-/// The span as the renderer wants it: within the text, on character boundaries.
-fn place(span: Span, sources: &SourceMap) -> Place {
-    let file = sources.file(span.file);
-    let start = file.text.floor_char_boundary(span.start as usize);
-    let end = file.text.ceil_char_boundary(span.end as usize).max(start);
-    (file.path.clone(), start..end)
-}
-
+/// Files as the renderer wants them. It is given character offsets: with byte offsets it can cut a character.
 struct Cache<'a> {
     sources: &'a SourceMap,
-    parsed: HashMap<String, ariadne::Source<&'a str>>,
+    files: HashMap<FileId, RenderedFile>,
 }
 
-impl<'a> ariadne::Cache<String> for Cache<'a> {
-    type Storage = &'a str;
+struct RenderedFile {
+    source: ariadne::Source<String>,
+    /// For each line: offset of its start in bytes and in characters.
+    lines: Vec<(usize, usize)>,
+}
 
-    fn fetch(&mut self, path: &String) -> Result<&ariadne::Source<&'a str>, impl std::fmt::Debug> {
-        if !self.parsed.contains_key(path) {
-            let file = self.sources.iter().find(|(_, file)| file.path == *path);
-            let text = file.map(|(_, file)| file.text.as_str()).ok_or("no such file")?;
-            self.parsed.insert(path.clone(), ariadne::Source::from(text));
+impl RenderedFile {
+    fn new(text: &str) -> Self {
+        let mut lines = vec![(0, 0)];
+        let mut chars = 0;
+        for (at, c) in text.char_indices() {
+            chars += 1;
+            if c == '\n' {
+                lines.push((at + 1, chars));
+            }
         }
-        self.parsed.get(path).ok_or("no such file")
+        // The renderer takes more characters for line breaks than we and editors do.
+        let breaks = ['\r', '\x0b', '\x0c', '\u{85}', '\u{2028}', '\u{2029}'];
+        RenderedFile { source: ariadne::Source::from(text.replace(breaks, " ")), lines }
+    }
+}
+
+impl Cache<'_> {
+    fn file(&mut self, id: FileId) -> &RenderedFile {
+        let text = &self.sources.file(id).text;
+        self.files.entry(id).or_insert_with(|| RenderedFile::new(text))
     }
 
-    fn display<'b>(&self, path: &'b String) -> Option<impl std::fmt::Display + 'b> {
-        Some(path)
+    fn place(&mut self, span: Span) -> Place {
+        let text = &self.sources.file(span.file).text;
+        let file = self.file(span.file);
+        let chars = |offset: usize| {
+            let line = file.lines.partition_point(|(start, _)| *start <= offset).max(1) - 1;
+            let (start, chars) = file.lines[line];
+            let offset = text.floor_char_boundary(offset);
+            chars + text.get(start..offset).map_or(0, |head| head.chars().count())
+        };
+        (span.file, chars(span.start as usize)..chars(span.end as usize))
+    }
+}
+
+impl ariadne::Cache<FileId> for Cache<'_> {
+    type Storage = String;
+
+    fn fetch(&mut self, id: &FileId) -> Result<&ariadne::Source<String>, impl std::fmt::Debug> {
+        Ok::<_, std::convert::Infallible>(&self.file(*id).source)
+    }
+
+    fn display<'b>(&self, id: &'b FileId) -> Option<impl std::fmt::Display + 'b> {
+        Some(self.sources.file(*id).path.clone())
     }
 }

@@ -121,6 +121,11 @@ impl Response {
         self.body
     }
 
+    /// Takes context and payload out.
+    pub fn into_parts(self) -> (Context, Body) {
+        (self.context, self.body)
+    }
+
     /// How the call ended.
     pub fn outcome(&self) -> Outcome {
         self.outcome

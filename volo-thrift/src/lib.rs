@@ -5,12 +5,14 @@ pub mod client;
 mod conn;
 mod error;
 mod exception;
+pub mod handler;
 mod limits;
 pub mod meta;
 mod method;
 pub mod protocol;
 #[doc(hidden)]
 pub mod rt;
+pub mod server;
 pub mod wire;
 
 pub use client::{CallOpt, Client, ClientBuilder};
@@ -18,3 +20,4 @@ pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use limits::Limits;
 pub use method::{HandlerFuture, Method, Service};
+pub use server::Server;

@@ -16,7 +16,7 @@ pub use faststr::FastStr;
 pub use volo_core::Request;
 
 pub use crate::{
-    CallOpt, Client, ClientBuilder, ClientError, HandlerFuture, Method, Never, ServerError, Service,
+    CallOpt, Client, ClientBuilder, ClientError, HandlerFuture, Method, Never, Server, ServerError, Service,
     client::{ServiceClient, call, send},
     exceptions, open_enum,
     protocol::{

@@ -47,6 +47,11 @@ impl Scanner {
         Scanner { header: true, ..Scanner::value(protocol, Type::Struct, depth_max, len_max) }
     }
 
+    /// A scanner for one struct of at most `depth_max` levels and `len_max` bytes, without any header.
+    pub fn structure(protocol: Protocol, depth_max: u32, len_max: usize) -> Self {
+        Scanner::value(protocol, Type::Struct, depth_max, len_max)
+    }
+
     fn value(protocol: Protocol, value: Type, depth_max: u32, len_max: usize) -> Self {
         let open = vec![Open::Items { types: [value; 2], left: 1 }];
         Scanner { protocol, depth_max: depth_max as usize, len_max, at: 0, header: false, open }

@@ -7,6 +7,9 @@
 //!
 //! Order: a call that came with leave to be overtaken (TTHeader flag 0x0001) runs beside others; any other runs
 //! alone, and what comes behind it waits in the transport. So not only replies but effects, too, keep their order.
+//!
+//! A turn that ends without asking for another has registered this task with whatever can let it go on: the
+//! transport, the calls under way, the shutdown, the timer.
 
 use std::{
     future::Future,
@@ -19,35 +22,35 @@ use std::{
 use bytes::Bytes;
 use tokio::time::Sleep;
 use volo_core::{
-    Body, Error, ErrorKind, Request, Response, Result, Size,
+    Error, ErrorKind, Peer, Result, Size,
     net::Link,
     shutdown::{Phase, Watcher},
 };
 
 use super::{
-    Core,
     budget::Share,
-    framer::Framing,
+    core::Core,
+    framer::{DiscardFramer, WatchedFramer},
     job::{Calls, Job},
     reply::{Reply, Ticket},
     stall::{Sight, Stalls},
 };
-use crate::{
-    meta,
-    wire::{self, Header, Incoming, MessageKind, WireError},
-};
+use crate::wire::{self, Dialect, Header, Incoming, WireError};
 
-/// Requests per turn.
+/// Requests per turn, and those that a connection still takes when the server shuts down.
 const TURN_REQUESTS: u32 = 32;
 
 /// Bytes of replies per turn.
 const TURN_BYTES: u64 = 64 << 10;
 
-/// Replies per flush: one flush per turn would lock both ends into taking turns.
+/// Replies per flush: with one flush per turn, both ends would take turns instead of working side by side.
 const FLUSH_REPLIES: u32 = 16;
 
-/// One of so many first polls is timed.
+/// One first poll in so many is timed.
 const TIMED: u64 = 16;
+
+/// Frames in the making up to this size never count as too much.
+const PARTIAL_FREE: usize = 16 << 10;
 
 /// How long a peer that was told of the shutdown may still send, to be told that nothing of it is executed.
 const FAREWELL: Duration = Duration::from_millis(50);
@@ -59,21 +62,24 @@ const LINGER: Duration = Duration::from_millis(100);
 pub(super) struct Connection {
     link: Box<dyn Link>,
     core: Arc<Core>,
-    framing: Framing,
+    peer: Arc<Peer>,
+    framer: WatchedFramer,
+    stage: Stage,
     calls: Calls,
     /// A request that has to wait until those before it are done.
     held: Option<Box<Incoming>>,
     /// A reply that has to wait for room in the transport.
     unwritten: Option<Box<Reply>>,
-    stage: Stage,
-    /// Whether the peer can be told of a shutdown by itself.
-    overtaking: bool,
+    /// How to tell the peer of a shutdown by itself, if it can take that.
+    notify: Option<Dialect>,
+    peer_ended: bool,
     frames: u64,
+    /// The memory of reply headers.
     header: Header,
     share: Share,
     stalls: Stalls,
     sleep: Pin<Box<Sleep>>,
-    /// When `sleep` will wake this task; `None` if it has to be polled first.
+    /// When `sleep` will wake this task; `None` if it wasn't polled yet.
     armed: Option<Instant>,
     watcher: Option<Watcher>,
 }
@@ -83,16 +89,29 @@ pub(super) struct Connection {
 enum Stage {
     /// Calls are taken.
     Serving,
-    /// The server shuts down: what is already there is taken, the peer is told.
-    Draining,
-    /// The peer was told: what it still sends is refused, until then.
+    /// The server shuts down. What is already there is taken, up to so many frames more.
+    Draining(u32),
+    /// What comes is refused, with the word that it was not executed, at least until then.
     Refusing(Instant),
-    /// No more is read: what is under way is answered.
+    /// No more is read; what is under way is answered.
     Finishing,
     /// This side of the stream is being ended.
     Closing,
-    /// What the peer still sends is thrown away, until then.
+    /// What the peer still sends is thrown away, until then at most.
     Lingering(Instant),
+}
+
+impl Stage {
+    fn is_open(self) -> bool {
+        matches!(self, Stage::Serving | Stage::Draining(_) | Stage::Refusing(_))
+    }
+
+    fn until(self) -> Option<Instant> {
+        match self {
+            Stage::Refusing(until) | Stage::Lingering(until) => Some(until),
+            _ => None,
+        }
+    }
 }
 
 /// What one turn has done so far.
@@ -100,78 +119,134 @@ struct Turn {
     now: Instant,
     requests: u32,
     replies: u32,
-    /// End of the stream of replies when the turn began.
-    start: u64,
-    /// Whether more could be read without waiting.
-    more: bool,
+    /// Length of the stream of replies at which the turn is over.
+    end: u64,
+    /// Whether the next turn needs no waiting.
+    again: bool,
 }
 
 impl Connection {
     pub(super) fn new(link: Box<dyn Link>, core: Arc<Core>, watcher: Watcher) -> Self {
         let now = now();
-        let sleep = Box::pin(tokio::time::sleep_until((now + core.limits.idle_timeout).into()));
         Connection {
-            framing: Framing::new(&core.limits),
-            share: Share::new(core.budget.clone()),
-            link,
-            core,
+            peer: Arc::new(link.profile().peer.clone()),
+            framer: WatchedFramer::new(&core.limits),
+            stage: Stage::Serving,
             calls: Calls::default(),
             held: None,
             unwritten: None,
-            stage: Stage::Serving,
-            overtaking: false,
+            notify: None,
+            peer_ended: false,
             frames: 0,
             header: Header::default(),
+            share: Share::new(core.budget.clone()),
             stalls: Stalls::new(now),
-            sleep,
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             armed: None,
             watcher: Some(watcher),
+            link,
+            core,
         }
     }
 
     /// One turn; ready when the connection is over.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let start = self.link.flushed() + self.link.buffered() as u64;
-        let mut turn = Turn { now: now(), requests: 0, replies: 0, start, more: false };
-        if self.heed_shutdown(cx) == Phase::Over {
-            return Poll::Ready(Err(Error::new(ErrorKind::Draining, "drain_timeout passed")));
-        }
+        let mut turn =
+            Turn { now: now(), requests: 0, replies: 0, end: self.written() + TURN_BYTES, again: false };
+        self.heed_shutdown(cx)?;
         self.answer_finished(cx, &mut turn)?;
         self.take_requests(cx, &mut turn)?;
         let flushed = self.link.poll_flush(cx)?.is_ready();
-        self.settle_memory()?;
-        if self.advance(cx, &turn, flushed)? {
+        self.account_memory()?;
+        if self.advance(cx, &mut turn, flushed)? {
             return Poll::Ready(Ok(()));
         }
-        if self.check_time(cx, &turn)? || turn.more {
+        self.check_time(cx, &mut turn)?;
+        if turn.again {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
     }
 
-    fn heed_shutdown(&mut self, cx: &mut Context<'_>) -> Phase {
-        let Some(watcher) = &mut self.watcher else { return Phase::Running };
-        let Poll::Ready(phase) = watcher.poll_change(cx) else { return watcher.phase() };
-        if self.stage == Stage::Serving {
-            self.stage = Stage::Draining;
+    /// Length of the stream of replies so far.
+    fn written(&self) -> u64 {
+        self.link.flushed() + self.link.buffered() as u64
+    }
+
+    /// Whether nothing is left to be answered.
+    fn is_quiet(&self) -> bool {
+        self.calls.count() == 0 && self.held.is_none() && self.unwritten.is_none()
+    }
+
+    /// Whether another frame may be read now.
+    fn is_reading(&self) -> bool {
+        let (limits, calls) = (&self.core.limits, &self.calls);
+        let room_for_calls = calls.count() == 0
+            || !calls.is_alone()
+                && calls.count() < limits.in_flight_max
+                && calls.bytes() < limits.in_flight_bytes_max
+                && !self.share.is_exhausted();
+        self.stage.is_open()
+            && room_for_calls
+            && self.held.is_none()
+            && self.unwritten.is_none()
+            && self.link.buffered() < limits.write_buffer_max
+    }
+
+    fn heed_shutdown(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let Some(watcher) = &mut self.watcher else { return Ok(()) };
+        let Poll::Ready(phase) = watcher.poll_change(cx) else { return Ok(()) };
+        if phase == Phase::Over {
+            return Err(Error::new(ErrorKind::Draining, "connection outlived drain_timeout"));
         }
-        phase
+        if self.stage == Stage::Serving {
+            self.stage = Stage::Draining(TURN_REQUESTS);
+            self.announce(cx)?;
+        }
+        Ok(())
+    }
+
+    /// Tells a multiplexing peer to send no more. Others learn it from their next reply or from the end.
+    fn announce(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let Some(dialect) = self.notify.filter(|_| self.unwritten.is_none()) else { return Ok(()) };
+        let mut notice = Reply::closing(dialect);
+        let written = notice.poll_write(cx, &mut *self.link, &mut self.header, &self.core.limits);
+        match written {
+            Poll::Ready(written) => written,
+            Poll::Pending => {
+                self.unwritten = Some(Box::new(notice));
+                Ok(())
+            }
+        }
     }
 
     /// Writes the replies of calls that went on in tasks of their own.
     fn answer_finished(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Result<()> {
-        loop {
-            if let Some(reply) = self.unwritten.take() {
-                self.answer(cx, turn, *reply)?;
-            }
-            if self.unwritten.is_some() || self.link.buffered() >= self.core.limits.write_buffer_max {
-                return Ok(());
-            }
+        if let Some(reply) = self.unwritten.take() {
+            self.answer(cx, turn, *reply)?;
+        }
+        while self.unwritten.is_none() && self.link.buffered() < self.core.limits.write_buffer_max {
             let Some((ticket, result)) = self.calls.poll_finished(cx) else { return Ok(()) };
             if let Some(reply) = ticket.reply(result) {
                 self.answer(cx, turn, reply)?;
             }
         }
+        Ok(())
+    }
+
+    fn answer(&mut self, cx: &mut Context<'_>, turn: &mut Turn, mut reply: Reply) -> Result<()> {
+        if self.stage != Stage::Serving {
+            reply.mark_closing();
+        }
+        if reply.poll_write(cx, &mut *self.link, &mut self.header, &self.core.limits)?.is_pending() {
+            self.unwritten = Some(Box::new(reply));
+            return Ok(());
+        }
+        turn.replies += 1;
+        if turn.replies.is_multiple_of(FLUSH_REPLIES) {
+            let _ = self.link.poll_flush(cx)?;
+        }
+        Ok(())
     }
 
     /// Reads and starts calls as long as there are some and they may run.
@@ -180,64 +255,86 @@ impl Connection {
             self.start_or_hold(cx, turn, incoming)?;
         }
         while self.is_reading() {
-            if turn.is_over(&*self.link) {
-                turn.more = true;
+            if turn.requests >= TURN_REQUESTS || self.written() >= turn.end {
+                turn.again = true;
                 return Ok(());
             }
-            match self.link.poll_recv(cx, &mut self.framing) {
+            match self.link.poll_recv(cx, &mut self.framer) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(Some(frame))) => self.take_frame(cx, turn, frame)?,
-                Poll::Ready(Ok(None)) => self.stage = Stage::Finishing,
+                Poll::Ready(Ok(None)) => {
+                    self.peer_ended = true;
+                    self.stage = Stage::Finishing;
+                }
                 Poll::Ready(Err(error)) => {
                     self.stage = Stage::Finishing;
-                    let wire = WireError::of(&error).cloned().ok_or(error)?;
-                    self.refuse_bytes(cx, turn, &wire)?;
+                    let wire_error = WireError::of(&error).cloned().ok_or(error)?;
+                    self.refuse_bytes(cx, turn, &wire_error)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether another frame may be read now. If not, something that wakes this task is under way.
-    fn is_reading(&self) -> bool {
-        let limits = &self.core.limits;
-        let calls = &self.calls;
-        let open = matches!(self.stage, Stage::Serving | Stage::Draining | Stage::Refusing(_));
-        let has_room = calls.count() == 0
-            || !calls.is_alone()
-                && calls.count() < limits.in_flight_max
-                && calls.bytes() < limits.in_flight_bytes_max
-                && !self.share.is_exhausted();
-        open && has_room
-            && self.held.is_none()
-            && self.unwritten.is_none()
-            && self.link.buffered() < limits.write_buffer_max
-    }
-
     fn take_frame(&mut self, cx: &mut Context<'_>, turn: &mut Turn, frame: Bytes) -> Result<()> {
         turn.requests += 1;
         self.frames += 1;
-        let Some(dialect) = self.framing.dialect() else {
-            return Err(Error::internal("frame of no dialect"));
-        };
+        if let Stage::Draining(left) = &mut self.stage {
+            *left -= 1;
+            if *left == 0 {
+                self.stage = Stage::Refusing(turn.now + FAREWELL);
+            }
+        }
+        let dialect = self.framer.dialect().ok_or_else(|| Error::internal("a frame of no dialect"))?;
         match wire::parse(frame, dialect, &self.core.limits) {
             Ok(incoming) => self.start_or_hold(cx, turn, Box::new(incoming)),
             Err(error) => self.refuse_bytes(cx, turn, &error),
         }
     }
 
-    fn start_or_hold(&mut self, cx: &mut Context<'_>, turn: &mut Turn, incoming: Box<Incoming>) -> Result<()> {
+    /// Answers bytes that are no message as far as they were understood.
+    fn refuse_bytes(&mut self, cx: &mut Context<'_>, turn: &mut Turn, error: &WireError) -> Result<()> {
+        tracing::debug!(peer = %self.peer.address, %error, "refused what a peer sent");
+        let farewell = error.farewell();
+        if !farewell.is_empty() {
+            return self.say(cx, farewell);
+        }
+        match Reply::to_wire_error(error) {
+            Some(reply) => self.answer(cx, turn, reply),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes plain bytes, unless the transport has no room.
+    fn say(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Result<()> {
+        let size = Size::inline(bytes.len());
+        if self.link.poll_ready(cx, size)?.is_ready() {
+            self.link.write(size, &mut |span| {
+                span.put_slice(bytes);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn start_or_hold(
+        &mut self,
+        cx: &mut Context<'_>,
+        turn: &mut Turn,
+        incoming: Box<Incoming>,
+    ) -> Result<()> {
         let ticket = Ticket::new(&incoming);
-        let must_wait = self.calls.is_alone() || !ticket.may_overtake && self.calls.count() > 0;
-        if must_wait {
+        if self.calls.is_alone() || !ticket.may_overtake && self.calls.count() > 0 {
             self.held = Some(incoming);
             return Ok(());
         }
-        self.overtaking |= ticket.may_overtake;
+        if ticket.may_overtake {
+            self.notify = Some(incoming.dialect);
+        }
         self.start(cx, turn, ticket, *incoming)
     }
 
-    /// Starts a call and answers it if it is done at once.
+    /// Starts a call, and answers it if it is done at its first poll.
     fn start(
         &mut self,
         cx: &mut Context<'_>,
@@ -246,32 +343,132 @@ impl Connection {
         incoming: Incoming,
     ) -> Result<()> {
         let refusing = matches!(self.stage, Stage::Refusing(_));
-        let admitted = self.core.admit(incoming, self.link.profile(), turn.now, refusing);
-        let (route, request) = match admitted {
+        let (route, request) = match self.core.admit(incoming, &self.peer, turn.now, refusing) {
             Ok(admitted) => admitted,
-            Err(exception) => match ticket.exception(exception) {
-                Some(reply) => return self.answer(cx, turn, reply),
-                None => return Ok(()),
-            },
+            Err(exception) => return self.answer_option(cx, turn, ticket.exception(exception)),
         };
-        let ticket = ticket.routed(&route);
-        let slow = route.pace.is_slow();
+        let (blocking, slow) = (route.blocking, route.pace.is_slow());
+        let ticket = ticket.routed(route);
         let timed = (slow || self.frames % TIMED == 1).then(|| route.clone());
-        let mut job = Job::new(|| self.core.call(request), timed);
-        if slow || route.blocking {
-            self.calls.spawn(ticket, job, route.blocking);
-            self.answer_finished(cx, turn) // registers this task
-        } else {
-            match Pin::new(&mut job).poll(cx) {
-                Poll::Ready(result) => match ticket.reply(result) {
-                    Some(reply) => self.answer(cx, turn, reply),
-                    None => Ok(()),
-                },
-                Poll::Pending => {
-                    self.calls.spawn(ticket, job, false);
-                    self.answer_finished(cx, turn)
+        let mut job = Job::new(|| self.core.stack.call(cx, request), timed);
+        if !blocking
+            && !slow
+            && let Poll::Ready(result) = Pin::new(&mut job).poll(cx)
+        {
+            return self.answer_option(cx, turn, ticket.reply(result));
+        }
+        self.calls.spawn(cx, ticket, job, blocking);
+        Ok(())
+    }
+
+    fn answer_option(&mut self, cx: &mut Context<'_>, turn: &mut Turn, reply: Option<Reply>) -> Result<()> {
+        match reply {
+            Some(reply) => self.answer(cx, turn, reply),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts what this connection holds; one that asks for much when there is none left has to go.
+    fn account_memory(&mut self) -> Result<()> {
+        let partial = self.link.partial();
+        let held = self.held.as_ref().map_or(0, |incoming| incoming.body.bytes.len());
+        self.share.set(partial + held + self.calls.bytes());
+        if partial <= PARTIAL_FREE || !self.share.is_exhausted() {
+            return Ok(());
+        }
+        let max = self.share.budget().max();
+        let text = format!("all connections together passed receive_memory_max of {max} bytes");
+        Err(Error::new(ErrorKind::Overloaded, text))
+    }
+
+    /// Goes on to the next stage once this one has nothing left to do; true when the connection is over.
+    fn advance(&mut self, cx: &mut Context<'_>, turn: &mut Turn, flushed: bool) -> Result<bool> {
+        loop {
+            let quiet = self.is_quiet();
+            self.stage = match self.stage {
+                // All there was has been taken. A peer that was told is given time to hear it, any other learns it
+                // from the end of the stream.
+                Stage::Draining(_) if !turn.again && self.notify.is_some() => {
+                    Stage::Refusing(turn.now + FAREWELL)
                 }
+                Stage::Draining(_) if !turn.again && quiet => Stage::Finishing,
+                Stage::Refusing(until) if turn.now >= until && quiet => Stage::Finishing,
+                Stage::Finishing if quiet && flushed => Stage::Closing,
+                Stage::Closing => match self.link.poll_close(cx)? {
+                    Poll::Pending => return Ok(false),
+                    Poll::Ready(()) if self.peer_ended => return Ok(true),
+                    Poll::Ready(()) => Stage::Lingering(turn.now + LINGER),
+                },
+                Stage::Lingering(until) => return Ok(turn.now >= until || self.discard(cx, turn)),
+                _ => return Ok(false),
+            };
+        }
+    }
+
+    /// Throws away what the peer still sends; true when it has ended its side, one way or another.
+    fn discard(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> bool {
+        for _ in 0..TURN_REQUESTS {
+            match self.link.poll_recv(cx, &mut DiscardFramer) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(Some(_))) => {}
+                Poll::Ready(Ok(None)) => return true,
+                Poll::Ready(Err(_)) => return false, // unreadable: just give the peer its time
             }
+        }
+        turn.again = true;
+        false
+    }
+
+    /// Ends a connection whose peer was silent for too long, else sees to being woken when it will have been.
+    fn check_time(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Result<()> {
+        let sight = Sight {
+            frames: self.frames,
+            partial: self.link.partial(),
+            wanted: self.framer.wanted(),
+            reading: self.is_reading() && !turn.again,
+            unsent: self.link.buffered(),
+            flushed: self.link.flushed(),
+            busy: !self.is_quiet(),
+        };
+        self.stalls.look(turn.now, &sight);
+        let (at, stall) = self.stalls.next(&self.core.limits);
+        if at <= turn.now {
+            return Err(Error::timeout(stall.to_string()));
+        }
+        let at = self.stage.until().map_or(at, |until| until.min(at));
+        // The timer is not put off when there is a sign of life: it fires too early then, and is set anew.
+        if self.armed.is_none_or(|armed| at < armed || armed <= turn.now) {
+            self.sleep.as_mut().reset(at.into());
+            self.armed = Some(at);
+            turn.again |= self.sleep.as_mut().poll(cx).is_ready();
+        }
+        Ok(())
+    }
+}
+
+/// The runtime's clock, which tests can stop.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_turn(cx).map(|ended| {
+            if let Err(error) = ended {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::debug!(peer = %self.peer.address, %error, cause, "connection ended");
+            }
+        })
+    }
+}
+
+/// Handlers run to the end although nobody waits for them any more, and a shutdown waits for them.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(watcher) = self.watcher.take() {
+            self.calls.outlive(watcher);
         }
     }
 }

@@ -96,6 +96,15 @@ struct Inbox {
     watcher: Option<Watcher>,
 }
 
+impl Inbox {
+    /// Wakes the task of `cx` at the next arrival.
+    fn wake(&mut self, cx: &Context<'_>) {
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+        }
+    }
+}
+
 impl Done {
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
@@ -129,12 +138,14 @@ impl Calls {
         self.alone
     }
 
-    /// Lets `job` run in a task of its own, on a thread that may block if `blocking`.
-    pub(super) fn spawn(&mut self, ticket: Ticket, job: Job, blocking: bool) {
+    /// Lets `job` run in a task of its own, on a thread that may block if `blocking`; wakes the task of `cx` when it
+    /// is done.
+    pub(super) fn spawn(&mut self, cx: &mut Context<'_>, ticket: Ticket, job: Job, blocking: bool) {
         self.count += 1;
         self.bytes += ticket.frame_len;
         self.alone = !ticket.may_overtake;
         let done = self.done.get_or_insert_default().clone();
+        done.inbox().wake(cx);
         let task = async move {
             let result = ticket.encode_large(job.await);
             done.push(ticket, result);
@@ -154,7 +165,7 @@ impl Calls {
         }
         let mut inbox = self.done.as_ref()?.inbox();
         let Some(finished) = inbox.finished.pop_front() else {
-            inbox.waker = Some(cx.waker().clone());
+            inbox.wake(cx);
             return None;
         };
         self.count -= 1;

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use faststr::FastStr;
 use foldhash::fast::RandomState;
 use volo_core::{Error, ErrorKind, Result};
 
@@ -19,7 +20,7 @@ use crate::{ApplicationException, ApplicationKind, Method, Service};
 
 /// All methods of a server.
 pub(super) struct Router {
-    routes: Vec<Route>,
+    routes: Vec<Arc<Route>>,
     services: Vec<Names>,
     by_method: HashMap<&'static str, usize, RandomState>,
     service_name_required: bool,
@@ -29,6 +30,7 @@ pub(super) struct Router {
 pub(super) struct Route {
     /// The service as it was added.
     pub(super) service: Arc<dyn Service>,
+    service_name: &'static str,
     /// The method's index in [`Service::methods`].
     pub(super) index: usize,
     /// The method itself.
@@ -37,6 +39,24 @@ pub(super) struct Route {
     pub(super) blocking: bool,
     /// How long the handler keeps the connection waiting.
     pub(super) pace: Pace,
+}
+
+impl Route {
+    /// Whether `name` is its own, with or without the service's.
+    fn answers_to(&self, name: &str) -> bool {
+        let qualified = name.split_once('.') == Some((self.service_name, self.method.name));
+        qualified || name == self.method.name
+    }
+
+    /// The service's name, without a copy.
+    pub(super) fn service_name(&self) -> FastStr {
+        FastStr::from_static_str(self.service_name)
+    }
+
+    /// The method's name, without a copy.
+    pub(super) fn method_name(&self) -> FastStr {
+        FastStr::from_static_str(self.method.name)
+    }
 }
 
 struct Names {
@@ -65,56 +85,48 @@ impl Router {
             service_name_required,
         };
         for service in services {
-            router.add(service)?;
+            router.add(service, blocking)?;
         }
-        for name in blocking {
-            router.mark_blocking(name)?;
+        match blocking.iter().find(|name| !router.routes.iter().any(|route| route.answers_to(name))) {
+            Some(name) => Err(config(format!("no service has the blocking method `{name}`"))),
+            None => Ok(router),
         }
-        Ok(router)
     }
 
-    fn add(&mut self, service: &Arc<dyn Service>) -> Result<()> {
-        let name = service.name();
-        if self.services.iter().any(|known| known.service == name) {
-            return Err(config(format!("two services have the name `{name}`")));
+    fn add(&mut self, service: &Arc<dyn Service>, blocking: &[String]) -> Result<()> {
+        let service_name = service.name();
+        if self.services.iter().any(|known| known.service == service_name) {
+            return Err(config(format!("two services have the name `{service_name}`")));
         }
         let mut methods = HashMap::default();
         for (index, method) in service.methods().iter().enumerate() {
             let position = self.routes.len();
             methods.insert(method.name, position);
-            match self.by_method.insert(method.name, position) {
-                Some(other) if !self.service_name_required => {
-                    let other = self.routes[other].service.name();
-                    return Err(config(format!(
-                        "services `{other}` and `{name}` both have a method `{}`: rename it, serve them apart, or \
-                         require a service name in every call",
-                        method.name
-                    )));
-                }
-                _ => {}
+            let known = self.by_method.insert(method.name, position);
+            if let Some(known) = known.filter(|_| !self.service_name_required) {
+                let (known, method) = (self.routes[known].service_name, method.name);
+                return Err(config(format!(
+                    "services `{known}` and `{service_name}` both have a method `{method}`: rename it, serve them \
+                     apart, or require a service name in every call"
+                )));
             }
-            let service = service.clone();
-            self.routes.push(Route { service, index, method: *method, blocking: false, pace: Pace::default() });
+            let mut route = Route {
+                service: service.clone(),
+                service_name,
+                index,
+                method: *method,
+                blocking: false,
+                pace: Pace::default(),
+            };
+            route.blocking = blocking.iter().any(|name| route.answers_to(name));
+            self.routes.push(Arc::new(route));
         }
-        self.services.push(Names { service: name, methods });
+        self.services.push(Names { service: service_name, methods });
         Ok(())
     }
 
-    fn mark_blocking(&mut self, name: &str) -> Result<()> {
-        let mut found = false;
-        for route in &mut self.routes {
-            let (service, method) = (route.service.name(), route.method.name);
-            let qualified = name.split_once('.').is_some_and(|names| names == (service, method));
-            if qualified || name == method {
-                route.blocking = true;
-                found = true;
-            }
-        }
-        if found { Ok(()) } else { Err(config(format!("no service has the blocking method `{name}`"))) }
-    }
-
     /// The method of these names; an empty service name is none.
-    pub(super) fn find(&self, service: &str, method: &str) -> Result<&Route, ApplicationException> {
+    pub(super) fn find(&self, service: &str, method: &str) -> Result<&Arc<Route>, ApplicationException> {
         let position = if service.is_empty() {
             self.by_method(method)?
         } else {
@@ -206,14 +218,16 @@ mod tests {
     static OTHER: [Method; 1] = [method("Other", "list")];
 
     fn router(services: &[(&'static str, &'static [Method])], required: bool) -> Result<Router> {
-        let services: Vec<Arc<dyn Service>> =
-            services.iter().map(|(name, methods)| Arc::new(Fake(name, methods)) as Arc<dyn Service>).collect();
+        let services: Vec<Arc<dyn Service>> = services
+            .iter()
+            .map(|(name, methods)| Arc::new(Fake(name, methods)) as Arc<dyn Service>)
+            .collect();
         Router::new(&services, &["Catalog.list".to_owned()], required)
     }
 
     fn found(router: &Router, service: &str, method: &str) -> Result<(&'static str, usize), i32> {
         let route = router.find(service, method).map_err(|exception| exception.kind().0)?;
-        Ok((route.service.name(), route.index))
+        Ok((route.service_name, route.index))
     }
 
     #[test]

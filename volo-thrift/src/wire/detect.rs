@@ -8,10 +8,8 @@ use volo_core::{
     net::{Frame, Framer},
 };
 
-use super::{
-    Dialect, Framing, Protocol, WireError, buffered::Scan, foreign, framed, mesh, message, ttheader,
-};
-use crate::Limits;
+use super::{Dialect, Framing, WireError, buffered::Walk, foreign, framed, mesh, message, ttheader};
+use crate::{Limits, protocol::Protocol};
 
 /// Bytes that tell every dialect apart; Compact's first byte needs no more.
 const ENOUGH: usize = 6;
@@ -72,7 +70,7 @@ struct Finder {
     message_max: usize,
     header_max: usize,
     depth_max: u32,
-    scan: Option<Scan>,
+    walk: Option<Walk>,
 }
 
 impl Finder {
@@ -81,7 +79,7 @@ impl Finder {
             message_max: limits.message_max,
             header_max: limits.header_max,
             depth_max: limits.depth_max,
-            scan: None,
+            walk: None,
         }
     }
 
@@ -113,12 +111,13 @@ impl Finder {
                 Err(WireError::protocol("mesh header before a TTHeader"))
             }
             Framing::TtHeader | Framing::TtHeaderFramed => ttheader::frame(bytes, message_max),
+            Framing::Buffered if bytes.is_empty() => Ok(Frame::Partial(1)),
             Framing::Buffered => {
                 let depth_max = self.depth_max;
-                let scan = self.scan.get_or_insert_with(|| Scan::new(bytes, depth_max));
-                let frame = scan.frame(bytes, message_max)?;
+                let walk = self.walk.get_or_insert_with(|| Walk::new(bytes, depth_max));
+                let frame = walk.frame(bytes, message_max)?;
                 if matches!(frame, Frame::Complete(_)) {
-                    self.scan = None;
+                    self.walk = None;
                 }
                 Ok(frame)
             }
@@ -131,6 +130,9 @@ fn detect(bytes: &[u8], message_max: usize) -> Result<Option<Dialect>, WireError
     let found = |framing, protocol| Ok(Some(Dialect::new(framing, protocol)));
     if bytes.first() == Some(&message::COMPACT_ID) {
         return found(Framing::Buffered, Protocol::Compact);
+    }
+    if bytes.starts_with(&[0; framed::PREFIX]) {
+        return Err(WireError::protocol("frame is empty"));
     }
     let Some(&[a, b, c, d, inner @ ..]) = bytes.first_chunk::<ENOUGH>() else {
         return Ok(None);

@@ -5,8 +5,8 @@
 use faststr::FastStr;
 use volo_core::{Error, ErrorKind, Result};
 
-use super::{Protocol, WireError, cursor::Cursor, sink::Sink};
-use crate::ApplicationKind;
+use super::{WireError, cursor::Cursor, sink::Sink};
+use crate::{ApplicationKind, protocol::Protocol};
 
 /// The first byte of every Compact message.
 pub(super) const COMPACT_ID: u8 = 0x82;
@@ -90,6 +90,11 @@ impl MessageHead {
         }
         Ok(())
     }
+}
+
+/// The protocol of a message that starts with this byte; only Compact has a byte of its own.
+pub(super) fn protocol(first: Option<u8>) -> Protocol {
+    if first == Some(COMPACT_ID) { Protocol::Compact } else { Protocol::Binary }
 }
 
 /// Reads a head of `protocol`; an error has the name and sequence id if they could be read.

@@ -24,9 +24,10 @@ mod ttheader;
 mod tests;
 
 use bytes::Bytes;
-use volo_core::{Format, Raw};
+use volo_core::Raw;
 
 use crate::Limits;
+pub(crate) use crate::protocol::Protocol;
 use cursor::Cursor;
 
 pub use detect::{DetectFramer, FixedFramer};
@@ -34,40 +35,6 @@ pub use error::WireError;
 pub use message::{MessageHead, MessageKind};
 pub use outgoing::Outgoing;
 pub use ttheader::{Header, PAIRS_MAX, flag};
-
-/// How values are encoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// Fixed-width, big endian.
-    #[default]
-    Binary,
-    /// Variable-length integers.
-    Compact,
-}
-
-impl Protocol {
-    /// The number that stands for this protocol in `volo-core`.
-    pub const fn format(self) -> Format {
-        match self {
-            Protocol::Binary => Format(0),
-            Protocol::Compact => Format(1),
-        }
-    }
-
-    /// The protocol that `format` stands for.
-    pub const fn from_format(format: Format) -> Option<Self> {
-        match format.0 {
-            0 => Some(Protocol::Binary),
-            1 => Some(Protocol::Compact),
-            _ => None,
-        }
-    }
-
-    /// The protocol of a message that starts with this byte; only Compact has a byte of its own.
-    fn of_first_byte(byte: Option<u8>) -> Self {
-        if byte == Some(message::COMPACT_ID) { Protocol::Compact } else { Protocol::Binary }
-    }
-}
 
 /// How messages are told apart in the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,7 +121,7 @@ impl Known {
                 }
             }
         }
-        self.dialect.protocol = Protocol::of_first_byte(cursor.peek());
+        self.dialect.protocol = message::protocol(cursor.peek());
         let head = message::read(&mut cursor, self.dialect.protocol)?;
         let format = self.dialect.protocol.format();
         let body = Raw { format, bytes: cursor.rest(), limits: limits.decode() };

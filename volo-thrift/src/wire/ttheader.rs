@@ -7,8 +7,8 @@
 use faststr::FastStr;
 use volo_core::{Error, ErrorKind, Result, net::Frame};
 
-use super::{Protocol, WireError, cursor::Cursor, framed, sink::Sink};
-use crate::ApplicationKind;
+use super::{WireError, cursor::Cursor, framed, sink::Sink};
+use crate::{ApplicationKind, protocol::Protocol};
 
 /// The most pairs a header may have, of each sort: later pairs win, so every one is compared with those before.
 pub const PAIRS_MAX: usize = 1024;

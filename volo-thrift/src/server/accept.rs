@@ -1,0 +1,75 @@
+//! Taking connections, as many as allowed, until the shutdown; nothing that goes wrong here ends the server.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use volo_core::{net::Listener, shutdown::Shutdown};
+
+use super::{connection::Connection, core::Core, resources};
+
+/// Pauses after failed accepts: doubled from the first to the last, so that a lack of descriptors doesn't spin.
+const PAUSE_MIN: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Serves connections until `stop` completes, then sees to their end.
+pub(super) async fn serve(core: Arc<Core>, listener: Listener, stop: impl Future<Output = ()> + Send) {
+    let shutdown = Shutdown::new();
+    let address = listener.local_address().clone();
+    let connections_max = core.limits.connections_max.unwrap_or_else(resources::connections_max);
+    tracing::info!(%address, connections_max, "serving");
+    let drain_timeout = core.limits.drain_timeout;
+    let accepting = accept_all(core, listener, &shutdown, connections_max);
+    until(stop, accepting).await; // drops the listener: new connections are refused from now on
+    shutdown.drain();
+    tracing::info!(%address, live = shutdown.live(), "draining");
+    if timeout(drain_timeout, shutdown.finished()).await.is_err() {
+        tracing::warn!(%address, live = shutdown.live(), "drain_timeout passed, calls are given up");
+        shutdown.end();
+    }
+}
+
+/// Polls `endless` until `stop` completes.
+async fn until(stop: impl Future<Output = ()>, endless: impl Future<Output = ()>) {
+    let (mut stop, mut endless) = (pin!(stop), pin!(endless));
+    poll_fn(|cx| {
+        if stop.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        endless.as_mut().poll(cx)
+    })
+    .await;
+}
+
+/// Gives each connection a task of its own. At the limit, further ones wait in the listener's queue.
+async fn accept_all(core: Arc<Core>, listener: Listener, shutdown: &Shutdown, connections_max: usize) {
+    let permits = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+    let mut pause = PAUSE_MIN;
+    while let Ok(permit) = permits.clone().acquire_owned().await {
+        match listener.accept().await {
+            Ok(link) => {
+                pause = PAUSE_MIN;
+                let connection = Connection::new(link, core.clone(), shutdown.watch());
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, cause, ?pause, "accepting pauses");
+                drop(permit);
+                sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+    }
+}

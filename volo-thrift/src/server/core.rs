@@ -1,0 +1,55 @@
+//! What all connections of a server share.
+
+use std::{sync::Arc, time::Instant};
+
+use volo_core::{Body, Error, ErrorKind, Peer, Request};
+
+use super::{
+    budget::Budget,
+    router::{Route, Router},
+    stack::Stack,
+};
+use crate::{ApplicationException, ApplicationKind, Limits, meta, wire::Incoming};
+
+/// The services, the layers around them, and the limits.
+pub(super) struct Core {
+    pub(super) router: Arc<Router>,
+    pub(super) stack: Stack,
+    pub(super) limits: Limits,
+    pub(super) budget: Arc<Budget>,
+}
+
+impl Core {
+    /// Everything that can be decided before the arguments are decoded: gives the method and the request to serve.
+    ///
+    /// # Errors
+    /// Why the call is not executed.
+    pub(super) fn admit(
+        &self,
+        incoming: Incoming,
+        peer: &Arc<Peer>,
+        now: Instant,
+        draining: bool,
+    ) -> Result<(&Arc<Route>, Request), ApplicationException> {
+        let Incoming { header, head, body, .. } = incoming;
+        if !head.kind.is_request() {
+            let text = format!("a server takes calls, not messages of type {}", head.kind as u8);
+            return Err(ApplicationException::new(ApplicationKind::INVALID_MESSAGE_TYPE, text));
+        }
+        if draining {
+            let error = Error::new(ErrorKind::Draining, "server is shutting down");
+            return Err(ApplicationException::from(&error));
+        }
+        let mut context = meta::read_request(header.as_ref(), &head, now);
+        if context.deadline.is_some_and(|deadline| deadline <= now) {
+            let text = format!("deadline of {} passed before it was started", context.method);
+            return Err(ApplicationException::new(ApplicationKind::INTERNAL_ERROR, text).not_executed());
+        }
+        let route = self.router.find(&context.service, &context.method)?;
+        context.service = route.service_name();
+        context.method = route.method_name();
+        context.oneway |= route.method.oneway;
+        context.peer = Some(peer.clone());
+        Ok((route, Request::new(context, Body::Raw(body))))
+    }
+}

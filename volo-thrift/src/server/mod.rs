@@ -1,0 +1,244 @@
+//! The server: services, the layers around them, and where they are reached.
+//!
+//! ```text
+//! Link → frame → admit → layers → dispatch → handler        connection.rs, core.rs, stack.rs, router.rs
+//! Link ← encode ← reply ← layers ← result of the handler    job.rs, reply.rs
+//! ```
+//! [`Server`] collects settings, [`Server::build`] checks them, [`BuiltServer::bind`] opens the address, and
+//! [`BoundServer::serve`] takes connections until told to stop. [`Server::run`] is all of these in one.
+//!
+//! A connection may speak any framing and protocol, even a different one with each message; an answer is always in
+//! the dialect of its question.
+#![forbid(unsafe_code)]
+
+mod accept;
+mod budget;
+mod connection;
+mod core;
+mod framer;
+mod job;
+mod reply;
+mod resources;
+mod router;
+mod stack;
+mod stall;
+
+use std::{future::Future, sync::Arc};
+
+use tower::{
+    Layer, ServiceBuilder,
+    layer::util::{Identity, Stack as Layers},
+};
+use volo_core::{
+    Address, BoxError, Error, ErrorKind, Request, Response, Result,
+    net::{LinkOptions, ListenOptions, Listener},
+    shutdown,
+};
+
+pub use self::stack::Dispatch;
+use self::{budget::Budget, core::Core, router::Router, stack::Stack};
+use crate::{Limits, Service};
+
+/// The settings of a server.
+///
+/// ```no_run
+/// # async fn run(service: impl volo_thrift::Service) -> volo_core::Result<()> {
+/// use std::time::Duration;
+/// use tower::timeout::TimeoutLayer;
+///
+/// volo_thrift::Server::new()
+///     .add_service(service)
+///     .layer(TimeoutLayer::new(Duration::from_secs(1)))
+///     .run("127.0.0.1:9000")
+///     .await
+/// # }
+/// ```
+pub struct Server<L = Identity> {
+    services: Vec<Arc<dyn Service>>,
+    blocking: Vec<String>,
+    service_name_required: bool,
+    limits: Limits,
+    listen: ListenOptions,
+    layers: ServiceBuilder<L>,
+}
+
+impl Server {
+    /// A server without services, with all limits at their defaults.
+    pub fn new() -> Self {
+        Server {
+            services: Vec::new(),
+            blocking: Vec::new(),
+            service_name_required: false,
+            limits: Limits::default(),
+            listen: ListenOptions::default(),
+            layers: ServiceBuilder::new(),
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Server::new()
+    }
+}
+
+impl<L> Server<L> {
+    /// Adds a service.
+    ///
+    /// A call finds it by the service name it carries (TTHeader's `isn`, or Apache's multiplexed method names),
+    /// otherwise by its method's name.
+    pub fn add_service(mut self, service: impl Service) -> Self {
+        self.services.push(Arc::new(service));
+        self
+    }
+
+    /// Adds a layer inside of those added before: the first one added sees a request first.
+    ///
+    /// Any [`tower::Layer`] fits whose service takes a [`Request`] and gives a [`Response`]; its error may be of any
+    /// type that fits into a [`BoxError`]. A request's arguments are still encoded in a layer; [`Request::args`]
+    /// decodes them, once.
+    pub fn layer<M>(self, layer: M) -> Server<Layers<M, L>> {
+        Server {
+            services: self.services,
+            blocking: self.blocking,
+            service_name_required: self.service_name_required,
+            limits: self.limits,
+            listen: self.listen,
+            layers: self.layers.layer(layer),
+        }
+    }
+
+    /// Replaces the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Replaces the settings of the listener and its connections. Write buffers follow [`Limits::write_buffer_max`].
+    pub fn listen_options(mut self, options: ListenOptions) -> Self {
+        self.listen = options;
+        self
+    }
+
+    /// Says that the handler of `method` (or `Service.method`) may block its thread: it runs on one of the runtime's
+    /// threads for blocking work.
+    pub fn blocking(mut self, method: impl Into<String>) -> Self {
+        self.blocking.push(method.into());
+        self
+    }
+
+    /// Refuses calls that name no service. Services may have methods of the same name then.
+    pub fn service_name_required(mut self) -> Self {
+        self.service_name_required = true;
+        self
+    }
+}
+
+impl<L> Server<L>
+where
+    L: Layer<Dispatch>,
+    L::Service: tower::Service<Request, Response = Response> + Clone + Send + Sync + 'static,
+    <L::Service as tower::Service<Request>>::Error: Into<BoxError>,
+    <L::Service as tower::Service<Request>>::Future: Send + 'static,
+{
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when there is no service, two services have the same name or a method of the same name,
+    /// or a blocking method doesn't exist. The text names them.
+    pub fn build(self) -> Result<BuiltServer> {
+        let router = Arc::new(Router::new(&self.services, &self.blocking, self.service_name_required)?);
+        let stack = Stack::new(self.layers.service(Dispatch::new(router.clone())));
+        let receive_max = self.limits.receive_memory_max.unwrap_or_else(resources::receive_memory_max);
+        let link = LinkOptions { buffered_max: self.limits.write_buffer_max, ..self.listen.link };
+        let listen = ListenOptions { link, ..self.listen };
+        let core = Core { router, stack, limits: self.limits, budget: Budget::new(receive_max) };
+        Ok(BuiltServer { core: Arc::new(core), listen })
+    }
+
+    /// [`Server::build`], then [`BuiltServer::bind`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn bind<A>(self, address: A) -> Result<BoundServer>
+    where
+        A: TryInto<Address>,
+        A::Error: Into<BoxError>,
+    {
+        self.build()?.bind(address).await
+    }
+
+    /// Serves at `address` until the process gets SIGINT or SIGTERM, then finishes what was accepted.
+    ///
+    /// # Errors
+    /// When the server can't be built, or can't listen there.
+    pub async fn run<A>(self, address: A) -> Result<()>
+    where
+        A: TryInto<Address>,
+        A::Error: Into<BoxError>,
+    {
+        self.run_with_shutdown(address, shutdown::signal()).await
+    }
+
+    /// Serves at `address` until `shutdown` completes, then finishes what was accepted.
+    ///
+    /// # Errors
+    /// When the server can't be built, or can't listen there.
+    pub async fn run_with_shutdown<A>(
+        self,
+        address: A,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<()>
+    where
+        A: TryInto<Address>,
+        A::Error: Into<BoxError>,
+    {
+        self.bind(address).await?.serve(shutdown).await;
+        Ok(())
+    }
+}
+
+/// A server whose settings are in order.
+#[derive(Clone)]
+pub struct BuiltServer {
+    core: Arc<Core>,
+    listen: ListenOptions,
+}
+
+impl BuiltServer {
+    /// Listens at `address`: `127.0.0.1:9000`, `unix:///run/catalog.sock`, `mem://catalog`. Connections wait from
+    /// now on, and are taken once the server serves.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when the address is none, or nobody can listen there.
+    pub async fn bind<A>(&self, address: A) -> Result<BoundServer>
+    where
+        A: TryInto<Address>,
+        A::Error: Into<BoxError>,
+    {
+        let address = address
+            .try_into()
+            .map_err(|error| Error::new(ErrorKind::Config, "cannot serve there").with_source(error))?;
+        let listener = Listener::bind(&address, &self.listen).await?;
+        Ok(BoundServer { core: self.core.clone(), listener })
+    }
+}
+
+/// A server that listens.
+pub struct BoundServer {
+    core: Arc<Core>,
+    listener: Listener,
+}
+
+impl BoundServer {
+    /// Where it listens, with the port that the system chose if it was to.
+    pub fn local_address(&self) -> &Address {
+        self.listener.local_address()
+    }
+
+    /// Serves until `shutdown` completes, then drains: nothing new is accepted, clients are told, what was received
+    /// is answered. Returns when all is done, or [`Limits::drain_timeout`] after `shutdown`.
+    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) {
+        accept::serve(self.core, self.listener, shutdown).await;
+    }
+}

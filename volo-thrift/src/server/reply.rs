@@ -1,0 +1,273 @@
+//! From a handler's result to bytes in the transport, in the dialect of the request.
+
+use std::{
+    error::Error as StdError,
+    sync::Arc,
+    task::{Context as Task, Poll, ready},
+};
+
+use bytes::Bytes;
+use faststr::FastStr;
+use volo_core::{
+    Body, Context, DecodeLimits, Encode, Error, ErrorKind, Format, Outcome, Raw, Response, Result, net::Link,
+    span::OutBuf,
+};
+
+use super::router::Route;
+use crate::{
+    ApplicationException, ApplicationKind, BizError, Limits,
+    meta::{self, BackwardForm, Notes},
+    protocol::Typed,
+    wire::{Dialect, Header, Incoming, MessageHead, MessageKind, Outgoing, WireError, flag},
+};
+
+/// Replies whose in-line part is longer are encoded in the handler's task, so that they don't hold up neighbours.
+const LARGE: usize = 64 << 10;
+
+/// What has to be known of a request to answer it.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    dialect: Dialect,
+    name: FastStr,
+    sequence_id: i32,
+    oneway: bool,
+    backward: BackwardForm,
+    /// Whether the reply may overtake, and be overtaken by, others.
+    pub(super) may_overtake: bool,
+    /// Bytes that the request holds.
+    pub(super) frame_len: usize,
+}
+
+impl Ticket {
+    pub(super) fn new(incoming: &Incoming) -> Self {
+        let header = incoming.header.as_ref().filter(|_| incoming.dialect.framing.has_header());
+        let (_, method) = incoming.head.split_name();
+        Ticket {
+            dialect: incoming.dialect,
+            name: FastStr::new(method),
+            sequence_id: incoming.head.sequence_id,
+            oneway: incoming.head.kind == MessageKind::Oneway,
+            backward: header.map(BackwardForm::of_request).unwrap_or_default(),
+            may_overtake: header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0),
+            frame_len: incoming.body.bytes.len(),
+        }
+    }
+
+    /// The ticket of a call to this method, which alone decides whether there will be a reply: a oneway method is
+    /// never answered, whatever kind of message called it, as Apache's servers do.
+    pub(super) fn routed(mut self, route: &Route) -> Self {
+        self.oneway |= route.method.oneway;
+        self.name = FastStr::from_static_str(route.method.name);
+        self
+    }
+
+    /// The reply with what the handler or a layer gave; `None` if nobody waits for one.
+    pub(super) fn reply(self, result: Result<Response>) -> Option<Reply> {
+        let response = match result {
+            Ok(response) => response,
+            Err(error) => return self.exception(exception(&error)),
+        };
+        if self.oneway {
+            return None;
+        }
+        let outcome = response.outcome();
+        let (context, body) = response.into_parts();
+        let biz = context.extension::<Notes>().and_then(|notes| notes.biz.clone());
+        let mut reply = Reply::new(self, MessageKind::Reply, body);
+        reply.context = context;
+        match outcome {
+            Outcome::Failed(_) => reply.set_failed(),
+            Outcome::Business(status) => reply.set_biz(biz.unwrap_or_else(|| BizError::new(status, ""))),
+            Outcome::Success | Outcome::Declared(_) => {}
+        }
+        Some(reply)
+    }
+
+    /// The reply with an application exception; `None` if nobody waits for one.
+    pub(super) fn exception(self, exception: ApplicationException) -> Option<Reply> {
+        if self.oneway {
+            tracing::debug!(method = %self.name, %exception, "a oneway call failed");
+            return None;
+        }
+        Some(Reply::exception(self, exception))
+    }
+
+    /// Encodes a large result right here; the connection then only links the bytes.
+    pub(super) fn encode_large(&self, result: Result<Response>) -> Result<Response> {
+        let response = result?;
+        let (format, Body::Typed(message)) = (self.dialect.protocol.format(), response.body()) else {
+            return Ok(response);
+        };
+        if self.oneway || message.encoded_size(format, usize::MAX)?.inline <= LARGE {
+            return Ok(response);
+        }
+        let raw = encode(&**message, format)?;
+        let outcome = response.outcome();
+        Ok(Response::new(response.context, Body::Raw(raw), outcome))
+    }
+}
+
+fn encode(message: &dyn Encode, format: Format) -> Result<Raw> {
+    let size = message.encoded_size(format, usize::MAX)?;
+    let mut buffer = OutBuf::with_capacity(size.inline + volo_core::span::SCRATCH);
+    buffer.write(size, usize::MAX, &mut |span| {
+        message.encode_into(format, span);
+        Ok(())
+    })?;
+    let limits = DecodeLimits { depth_max: 0, memory_max: 0 }; // nobody decodes it here
+    Ok(Raw { format, bytes: Bytes::from_owner(Encoded(buffer)), limits })
+}
+
+struct Encoded(OutBuf);
+
+impl AsRef<[u8]> for Encoded {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_contiguous().unwrap_or_default()
+    }
+}
+
+/// A reply that is ready to be written.
+pub(super) struct Reply {
+    dialect: Dialect,
+    head: MessageHead,
+    context: Context,
+    notes: Notes,
+    backward: BackwardForm,
+    body: Body,
+}
+
+impl Reply {
+    fn new(ticket: Ticket, kind: MessageKind, body: Body) -> Self {
+        Reply {
+            dialect: ticket.dialect,
+            head: MessageHead::new(kind, ticket.name, ticket.sequence_id),
+            context: Context::default(),
+            notes: Notes::default(),
+            backward: ticket.backward,
+            body,
+        }
+    }
+
+    fn exception(ticket: Ticket, exception: ApplicationException) -> Self {
+        let mut reply = Reply::new(ticket, MessageKind::Exception, Body::Typed(Arc::new(Typed(exception))));
+        reply.set_failed();
+        reply
+    }
+
+    /// The body is an application exception.
+    fn set_failed(&mut self) {
+        self.head.kind = MessageKind::Exception;
+        if let Body::Typed(message) = &self.body {
+            let exception = message.as_any().downcast_ref::<Typed<ApplicationException>>();
+            self.notes.not_executed = exception.is_some_and(|Typed(exception)| exception.is_not_executed());
+        }
+    }
+
+    /// Replaces what was to be said by an internal error.
+    fn fail(&mut self, text: String) {
+        let exception = ApplicationException::new(ApplicationKind::INTERNAL_ERROR, text);
+        self.body = Body::Typed(Arc::new(Typed(exception)));
+        self.context = Context::default();
+        self.notes.biz = None;
+        self.set_failed();
+    }
+
+    /// The answer to bytes that are no message, if enough of them was understood.
+    pub(super) fn to_wire_error(error: &WireError) -> Option<Self> {
+        let ticket = Ticket {
+            dialect: error.dialect()?,
+            name: error.name().clone(),
+            sequence_id: error.sequence_id(),
+            oneway: false,
+            backward: BackwardForm::default(),
+            may_overtake: false,
+            frame_len: 0,
+        };
+        Some(Reply::exception(ticket, error.exception()))
+    }
+
+    /// The frame that tells a multiplexing client to send no more: Kitex's control frame, with sequence id 0.
+    pub(super) fn closing(dialect: Dialect) -> Self {
+        let ticket = Ticket {
+            dialect,
+            name: FastStr::from_static_str("none"),
+            sequence_id: 0,
+            oneway: false,
+            backward: BackwardForm::default(),
+            may_overtake: true,
+            frame_len: 0,
+        };
+        let empty = Raw {
+            format: dialect.protocol.format(),
+            bytes: Bytes::from_static(&[0]), // the stop byte of a struct without fields
+            limits: DecodeLimits { depth_max: 0, memory_max: 0 },
+        };
+        let mut reply = Reply::new(ticket, MessageKind::Reply, Body::Raw(empty));
+        reply.notes.closing = true;
+        reply
+    }
+
+    /// A business status goes into the header; a framing without one gets an exception instead.
+    fn set_biz(&mut self, biz: BizError) {
+        if self.dialect.framing.has_header() {
+            self.notes.biz = Some(biz);
+            return;
+        }
+        self.fail(biz.to_string());
+    }
+
+    /// Tells the peer that the connection takes no further calls.
+    pub(super) fn mark_closing(&mut self) {
+        self.notes.closing = true;
+    }
+
+    /// Writes the reply, or registers for room in the transport. A reply that can't be encoded, or that passes a
+    /// limit, becomes an exception that says so.
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Task<'_>,
+        link: &mut dyn Link,
+        header: &mut Header,
+        limits: &Limits,
+    ) -> Poll<Result<()>> {
+        match ready!(self.poll_write_once(cx, link, header, limits)) {
+            Err(error) if error.kind() == ErrorKind::Encode => {
+                tracing::error!(method = %self.head.name, %error, "a reply can't be sent");
+                self.fail(error.to_string());
+                self.poll_write_once(cx, link, header, limits)
+            }
+            written => Poll::Ready(written),
+        }
+    }
+
+    fn poll_write_once(
+        &self,
+        cx: &mut Task<'_>,
+        link: &mut dyn Link,
+        header: &mut Header,
+        limits: &Limits,
+    ) -> Poll<Result<()>> {
+        if self.dialect.framing.has_header() {
+            header.clear();
+            meta::write_reply(header, &self.context, self.head.kind, &self.notes, self.backward);
+        }
+        let outgoing = Outgoing { dialect: self.dialect, header, head: &self.head, body: &self.body };
+        let size = outgoing.size(link.profile().link_min, limits)?;
+        ready!(link.poll_ready(cx, size))?;
+        link.write(size, &mut |span| outgoing.encode(size, span))?;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What the peer is told of an error of a layer, of the decoder, or of the server itself.
+fn exception(error: &Error) -> ApplicationException {
+    let known = ApplicationException::from(error);
+    let mut text = known.message().to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    let exception = ApplicationException::new(known.kind(), text);
+    if known.is_not_executed() { exception.not_executed() } else { exception }
+}

@@ -1,0 +1,71 @@
+//! The layers around the services, boxed once.
+
+use std::task::{Context, Poll};
+
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+use volo_core::{BoxError, Error, Request, Response, Result};
+
+use std::sync::Arc;
+
+use super::router::Router;
+use crate::HandlerFuture;
+
+/// The innermost service: finds the method and starts its handler.
+///
+/// The names are looked up again here because a layer may have changed them.
+#[derive(Clone)]
+pub struct Dispatch {
+    router: Arc<Router>,
+}
+
+impl Dispatch {
+    pub(super) fn new(router: Arc<Router>) -> Self {
+        Dispatch { router }
+    }
+}
+
+impl Service<Request> for Dispatch {
+    type Response = Response;
+    type Error = Error;
+    type Future = HandlerFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> HandlerFuture {
+        let Request { context, .. } = &request;
+        match self.router.find(&context.service, &context.method) {
+            Ok(route) => route.service.call(route.index, request),
+            Err(exception) => {
+                let response = crate::handler::failure(request.context, exception);
+                Box::pin(std::future::ready(Ok(response)))
+            }
+        }
+    }
+}
+
+/// All layers and the services behind them.
+pub(super) struct Stack(BoxCloneSyncService<Request, Response, Error>);
+
+impl Stack {
+    pub(super) fn new<S>(service: S) -> Self
+    where
+        S: Service<Request, Response = Response> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        Stack(BoxCloneSyncService::new(service.map_err(|error| Error::from_boxed(error.into()))))
+    }
+
+    /// Starts a call on a clone of its own, so that a permit or place in a queue, which some layers hand out when
+    /// they become ready, belongs to this call and ends with it.
+    pub(super) fn call(&self, cx: &mut Context<'_>, request: Request) -> HandlerFuture {
+        let mut service = self.0.clone();
+        match service.poll_ready(cx) {
+            Poll::Ready(Ok(())) => service.call(request),
+            Poll::Ready(Err(error)) => Box::pin(std::future::ready(Err(error))),
+            Poll::Pending => Box::pin(async move { service.ready().await?.call(request).await }),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Many calls over one connection: each gets its own reply, and none can harm another.
+
+mod client_peer;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use client_peer::{
+    Answer, ECHO, NOTE, Peer, Plain, client, client_of, echo, listen, listen_mem, number, raw, spawn_echo,
+};
+use tokio::task::JoinSet;
+use volo_core::{Body, Error, Retry};
+use volo_thrift::{
+    Limits,
+    wire::{Header, flag},
+};
+
+fn spawn_calls(client: &Plain, values: std::ops::Range<i64>) -> JoinSet<Result<(), Error>> {
+    let call = |value| {
+        let client = client.clone();
+        async move { echo(&client, value).await }
+    };
+    values.map(call).collect()
+}
+
+#[tokio::test]
+async fn replies_find_their_calls_in_any_order() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).build();
+    let calls = spawn_calls(&client, 0..32);
+    let mut peer = Peer::accept(&listener).await;
+    let mut received = Vec::new();
+    while received.len() < 32 {
+        received.push(peer.receive().await.unwrap());
+    }
+    for call in received.iter().rev() {
+        assert_eq!(call.header.as_ref().unwrap().flags, flag::OUT_OF_ORDER);
+        peer.send(call, &Answer::default()).await;
+    }
+    calls.join_all().await.into_iter().for_each(|call| call.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_reply_is_dropped() {
+    let listener = listen_mem().await;
+    let client = client(&listener).mux(1).build();
+    let server = tokio::spawn(async move {
+        let mut peer = Peer::accept(&listener).await;
+        let late = peer.receive().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        peer.send(&late, &Answer::default()).await;
+        peer.echo_all().await
+    });
+    let start = tokio::time::Instant::now();
+    let error = echo(&client, 1).await.unwrap_err();
+    assert!(error.is_timeout() && error.retry() == Retry::IfIdempotent, "{error:?}");
+    assert!((1000..1010).contains(&start.elapsed().as_millis()));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for value in 0..10 {
+        echo(&client, value).await.unwrap();
+    }
+    drop(client);
+    assert_eq!(server.await.unwrap(), 10, "all on the one connection");
+}
+
+#[tokio::test]
+async fn a_lost_connection_fails_what_was_sent_and_is_replaced() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).build();
+    let calls = spawn_calls(&client, 0..5);
+    let mut peer = Peer::accept(&listener).await;
+    for _ in 0..5 {
+        peer.receive().await.unwrap();
+    }
+    drop(peer);
+    for call in calls.join_all().await {
+        let error = call.unwrap_err();
+        assert!(error.is_closed() && error.retry() == Retry::IfIdempotent, "{error:?}");
+    }
+    spawn_echo(listener);
+    echo(&client, 6).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_listening_fails_all_that_wait_at_once() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).build();
+    drop(listener);
+    for call in spawn_calls(&client, 0..20).join_all().await {
+        let error = call.unwrap_err();
+        assert!(error.is_connect() && error.retry() == Retry::Always, "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_control_frame_moves_new_calls_elsewhere() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).build();
+    let pending = spawn_calls(&client, 0..1);
+    let mut old = Peer::accept(&listener).await;
+    let call = old.receive().await.unwrap();
+    let header = Header { strings: vec![("crrst".into(), "1".into())], ..Header::default() };
+    let control = Answer {
+        name: Some("none"),
+        sequence_id: Some(0),
+        header,
+        body: Some(Bytes::from_static(&[0])),
+        ..Answer::default()
+    };
+    old.send(&call, &control).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let moved = spawn_calls(&client, 1..2);
+    let mut new = Peer::accept(&listener).await;
+    let other = new.receive().await.unwrap();
+    new.send(&other, &Answer::default()).await;
+    moved.join_all().await.into_iter().for_each(|call| call.unwrap());
+    old.send(&call, &Answer::default()).await;
+    pending.join_all().await.into_iter().for_each(|call| call.unwrap());
+    assert!(old.receive().await.is_none(), "closed by the client once it had its last reply");
+}
+
+#[tokio::test]
+async fn a_broken_reply_harms_its_own_call_only() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).build();
+    let calls = spawn_calls(&client, 0..3);
+    let mut peer = Peer::accept(&listener).await;
+    for value in 0..3 {
+        let call = peer.receive().await.unwrap();
+        let mut bytes = Answer::default().to_bytes(&call);
+        if value == 1 {
+            let message = bytes.len() - call.body.bytes.len() - 12 - call.head.name.len();
+            bytes[message] = 0x7f; // no version of any protocol
+        }
+        peer.send_bytes(&bytes).await;
+    }
+    let results = calls.join_all().await;
+    let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+    assert!(errors.len() == 1 && errors[0].is_protocol(), "{errors:?}");
+    let wrong_name = spawn_calls(&client, 3..4);
+    let call = peer.receive().await.unwrap();
+    peer.send(&call, &Answer { name: Some("other"), ..Answer::default() }).await;
+    assert!(wrong_name.join_all().await.remove(0).unwrap_err().is_protocol());
+    tokio::spawn(peer.echo_all());
+    echo(&client, 5).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_no_call_are_tolerated_up_to_a_limit() {
+    let listener = listen_mem().await;
+    let client = client(&listener).mux(1).build();
+    let server = tokio::spawn(async move {
+        let mut peer = Peer::accept(&listener).await;
+        let call = peer.receive().await.unwrap();
+        for id in 0..10 {
+            peer.send(&call, &Answer { sequence_id: Some(0x0100_0000 + id), ..Answer::default() }).await;
+        }
+        peer.send(&call, &Answer::default()).await;
+        let call = peer.receive().await.unwrap();
+        for id in 0..100 {
+            peer.send(&call, &Answer { sequence_id: Some(0x0100_0000 + id), ..Answer::default() }).await;
+        }
+        assert!(peer.receive().await.is_none(), "closed by the client");
+    });
+    echo(&client, 1).await.unwrap();
+    assert!(echo(&client, 2).await.unwrap_err().is_protocol());
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn more_calls_than_the_window_wait_their_turn() {
+    let listener = listen().await;
+    let mut limits = Limits::default();
+    limits.in_flight_max = 2;
+    let client = client(&listener).mux(1).limits(limits).build();
+    spawn_echo(listener);
+    spawn_calls(&client, 0..200).join_all().await.into_iter().for_each(|call| call.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_answers_nothing_is_replaced() {
+    let listener = listen_mem().await;
+    let mut limits = Limits::default();
+    limits.in_flight_max = 2;
+    let client = client(&listener).mux(1).limits(limits).build();
+    let calls = spawn_calls(&client, 0..10);
+    let mut silent = Peer::accept(&listener).await;
+    silent.receive().await.unwrap();
+    silent.receive().await.unwrap();
+    for call in calls.join_all().await {
+        assert!(call.unwrap_err().is_timeout());
+    }
+    spawn_echo(listener);
+    for value in 0..10 {
+        echo(&client, value).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn large_requests_go_through_beside_small_ones() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).rpc_timeout(Duration::from_secs(20)).build();
+    spawn_echo(listener);
+    let small = spawn_calls(&client, 0..100);
+    for len in [65 << 10, 1 << 20, 8 << 20] {
+        let text = [&[11, 0, 0][..], &(len as u32).to_be_bytes(), &vec![b'x'; len], &[0]].concat();
+        let reply = client.0.execute(&ECHO, raw(text.clone())).await.unwrap();
+        let Body::Raw(body) = reply.body() else { panic!("a received body is raw") };
+        assert_eq!(body.bytes, text);
+    }
+    small.join_all().await.into_iter().for_each(|call| call.unwrap());
+}
+
+#[tokio::test]
+async fn a_request_beyond_the_limit_is_refused_here() {
+    let listener = listen().await;
+    let mut limits = Limits::default();
+    limits.message_max = 1000;
+    let client = client(&listener).mux(1).limits(limits).build();
+    spawn_echo(listener);
+    let error = client.0.execute(&ECHO, raw(vec![0; 1000])).await.unwrap_err();
+    assert!(error.to_string().contains("message_max"), "{error:?}");
+    echo(&client, 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn oneway_calls_leave_no_slot_behind() {
+    let listener = listen().await;
+    let mut limits = Limits::default();
+    limits.in_flight_max = 2;
+    let client = client(&listener).mux(1).limits(limits).build();
+    spawn_echo(listener);
+    for value in 0..100 {
+        client.0.execute(&NOTE, raw(number(value))).await.unwrap();
+    }
+    echo(&client, 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn multiplexing_without_headers_is_a_clear_error() {
+    let client = client_of("127.0.0.1:1".parse().unwrap()).framed().mux(1).build();
+    let error = echo(&client, 1).await.unwrap_err();
+    assert_eq!(error.to_string(), "multiplexing needs TTHeader");
+}
+
+#[test]
+fn a_client_is_built_outside_of_a_runtime() {
+    for mux in [0, 1] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = runtime.block_on(listen());
+        let client = client(&listener).mux(mux).build();
+        runtime.spawn(async { spawn_echo(listener) });
+        runtime.block_on(echo(&client, 1)).unwrap();
+        drop(runtime);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let error = echo(&client, 2).await.unwrap_err();
+            assert!(error.is_connect(), "nobody listens any more: {error:?}");
+        });
+    }
+}
