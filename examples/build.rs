@@ -1,8 +1,12 @@
-use volo_codegen::*;
+//! Compiles the IDL to Rust.
+
 fn main() {
-    let files = ["hello", "echo", "telemetry", "types", "tmf620", "tmf622"].map(|f| format!("idl/{f}.thrift"));
-    let refs: Vec<&str> = files.iter().map(|s| s.as_str()).collect();
-    let c = compile(&refs, &source::FileSource::default(), &Options::default());
-    std::fs::write(format!("{}/volo_gen.rs", std::env::var("OUT_DIR").unwrap()), &c.files.unwrap()[0].text).unwrap();
-    println!("cargo::rerun-if-changed=idl");
+    volo_codegen::Builder::new()
+        .file("idl/hello.thrift")
+        .file("idl/echo.thrift")
+        .file("idl/telemetry.thrift")
+        .file("idl/types.thrift")
+        .file("idl/tmf620.thrift")
+        .file("idl/tmf622.thrift")
+        .compile();
 }
