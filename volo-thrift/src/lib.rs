@@ -10,6 +10,8 @@ mod limits;
 pub mod meta;
 mod method;
 pub mod protocol;
+#[doc(hidden)]
+pub mod rt;
 pub mod server;
 pub mod wire;
 

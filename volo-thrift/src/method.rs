@@ -17,6 +17,23 @@ pub struct Method {
     pub idempotent: bool,
 }
 
+impl Method {
+    /// A method that replies and is not idempotent.
+    pub const fn new(service: &'static str, name: &'static str) -> Self {
+        Method { service, name, oneway: false, idempotent: false }
+    }
+
+    /// The same without a reply.
+    pub const fn oneway(self) -> Self {
+        Method { oneway: true, ..self }
+    }
+
+    /// The same as one that may be executed twice.
+    pub const fn idempotent(self) -> Self {
+        Method { idempotent: true, ..self }
+    }
+}
+
 /// The future of a handler.
 pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
 

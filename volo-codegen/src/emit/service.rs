@@ -146,7 +146,7 @@ fn write_client(
         text.signature(&head, &method.parameters(), &method.result(scope, "ClientError"), End::Brace);
         let path = scope.path(method.module, &method.names.args);
         let arguments = method.arguments.iter().map(|(name, _)| Doc::text(name));
-        text.doc("let args = ", &Doc::group(format!("{path} {{"), arguments, "}"), ";");
+        text.assign("let args =", &Doc::group(format!("{path} {{"), arguments, "}"), ";");
         let function = if method.function.oneway { "rt::send(" } else { "rt::call(" };
         let arguments = ["&self.0".to_owned(), format!("&{}[{index}]", names.methods), "args".to_owned()];
         text.awaited(&Doc::group(function, arguments.into_iter().map(Doc::Text), ")"));
@@ -197,7 +197,10 @@ fn write_server(
         text.line("rt::unknown_method(request)");
     } else {
         text.open("fn call(&self, method: usize, request: rt::Request) -> rt::HandlerFuture {");
-        text.line("let handler = self.0.clone();");
+        match scope.defines("Clone") {
+            true => text.line("let handler = ::std::clone::Clone::clone(&self.0);"),
+            false => text.line("let handler = self.0.clone();"),
+        }
         text.open("match method {");
         for (index, method) in methods.iter().enumerate() {
             write_dispatch(scope, text, h, index, method);
@@ -216,9 +219,14 @@ fn write_dispatch(scope: &Scope<'_>, text: &mut Text, handler: &str, index: usiz
     arguments.extend(method.arguments.iter().map(|(name, _)| format!("args.{name}")));
     let call =
         Doc::group(format!("{handler}::{}(", method.names.method), arguments.into_iter().map(Doc::Text), ")");
-    let flat = format!("{index} => rt::handle(request, {head} {}.await),", call.flat());
-    if text.fits(&flat) {
-        return text.line(flat);
+    let flat = format!("rt::handle(request, {head} {}.await)", call.flat());
+    if text.fits(&format!("{index} => {flat},")) {
+        return text.line(format!("{index} => {flat},"));
+    }
+    if text.fits(&format!("    {flat}")) {
+        text.open(format!("{index} => {{"));
+        text.line(flat);
+        return text.close("}");
     }
     let hugging = format!("{index} => rt::handle(request, {head} {{");
     if text.fits(&hugging) {

@@ -1,12 +1,12 @@
 //! Structs, exceptions and argument lists.
 
 use super::docs;
-use super::graph::Derives;
+use super::graph::{Derives, is_boxed};
 use super::names::field_names;
 use super::text::{Doc, End, Text};
 use super::types::Scope;
 use super::values::{in_field, is_natural};
-use crate::model::{Docs, Field, Requiredness, Struct, StructId, StructKind, Type};
+use crate::model::{Docs, Field, Requiredness, Struct, StructId, StructKind, Type, Value};
 
 /// Anything that is a list of fields in Rust.
 pub(super) struct Shape<'a> {
@@ -90,9 +90,9 @@ fn write_docs_and_derives(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>,
     text.line(derive_list(scope.graph.derives(scope.model, shape.fields, shape.keyed), default));
 }
 
-fn own_default(field: &Field) -> Option<&crate::model::Value> {
+fn own_default(field: &Field) -> Option<&Value> {
     let default = field.default.as_ref()?;
-    let wrapped = field.requiredness == Requiredness::Optional || super::graph::is_boxed(field);
+    let wrapped = field.requiredness == Requiredness::Optional || is_boxed(field);
     (wrapped || !is_natural(default)).then_some(default)
 }
 
@@ -103,11 +103,24 @@ fn write_default(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &
     text.open("fn default() -> Self {");
     let fields = shape.fields.iter().zip(names).map(|(field, name)| match own_default(field) {
         Some(value) => prefix(&format!("{name}: "), in_field(scope, field, value, shape.keyed)),
-        None => Doc::text(format!("{name}: {default}::default()")),
+        None => Doc::text(format!("{name}: {}", natural(scope, field))),
     });
     text.doc("", &Doc::group(format!("{} {{", shape.name), fields, "}"), "");
     text.close("}");
     text.close("}");
+}
+
+/// The value a type has by nature, spelled as one would by hand.
+fn natural(scope: &Scope<'_>, field: &Field) -> String {
+    if field.requiredness == Requiredness::Optional || is_boxed(field) {
+        return scope.std("None").into_owned();
+    }
+    match scope.model.resolve(&field.ty) {
+        Type::Bool => "false".to_owned(),
+        Type::I8 | Type::I16 | Type::I32 | Type::I64 => "0".to_owned(),
+        Type::List(_) => format!("{}::new()", scope.std("Vec")),
+        _ => format!("{}::default()", scope.std("Default")),
+    }
 }
 
 fn prefix(prefix: &str, doc: Doc) -> Doc {
@@ -137,7 +150,7 @@ fn write_size(text: &mut Text, fields: &[Field], names: &[String]) {
         return text.close("}");
     }
     text.open("fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {");
-    text.line("let state = &mut S::START;");
+    text.line("let state = &mut { S::START };");
     let terms: Vec<String> = fields
         .iter()
         .zip(names)
@@ -157,7 +170,7 @@ fn write_encode(text: &mut Text, fields: &[Field], names: &[String]) {
         .collect();
     calls.push("stop()".to_owned());
     if !fields.is_empty() {
-        text.line("let state = &mut W::START;");
+        text.line("let state = &mut { W::START };");
     }
     text.chain("writer", &calls);
     text.close("}");
@@ -170,6 +183,30 @@ pub(super) fn open_decode(scope: &Scope<'_>, text: &mut Text) {
     let parameters = ["&mut self".to_owned(), "reader: &mut R".to_owned()];
     let result = format!("{result}<(), rt::DecodeError>");
     text.signature("fn decode<R: rt::Reader>", &parameters, &result, End::Brace);
+}
+
+/// Begins the match over a struct's fields; true if the call has a line for each argument.
+pub(super) fn open_fields(text: &mut Text, wire_name: &str) -> bool {
+    let flat = format!("reader.fields({wire_name:?}, |reader, field| match field.id() {{");
+    let long = !text.fits(&flat);
+    if long {
+        text.open("reader.fields(");
+        text.line(format!("{wire_name:?},"));
+        text.open("|reader, field| match field.id() {");
+    } else {
+        text.open(flat);
+    }
+    long
+}
+
+/// Ends what [`open_fields`] began.
+pub(super) fn close_fields(text: &mut Text, long: bool, suffix: &str) {
+    if long {
+        text.close("},");
+        text.close(format!("){suffix}"));
+    } else {
+        text.close(format!("}}){suffix}"));
+    }
 }
 
 fn write_decode(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[String]) {
@@ -189,7 +226,7 @@ fn write_decode(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[
         let words = required.len().div_ceil(64);
         text.line(format!("let mut seen = rt::Seen::<{words}>::default();"));
     }
-    text.open(format!("reader.fields({wire_name:?}, |reader, field| match field.id() {{"));
+    let long = open_fields(text, wire_name);
     let mut index = 0;
     for (field, name) in shape.fields.iter().zip(names) {
         let mut arguments =
@@ -205,9 +242,9 @@ fn write_decode(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[
     }
     text.line("_ => reader.skip(field),");
     if required.is_empty() {
-        text.close("})");
+        close_fields(text, long, "");
     } else {
-        text.close("})?;");
+        close_fields(text, long, "?;");
         let names = Doc::group("&[", required.into_iter().map(Doc::Text), "]");
         let call = [Doc::text(format!("{wire_name:?}")), names, Doc::text("&seen")];
         text.doc("", &Doc::group("reader.require(", call, ")"), "");
@@ -242,9 +279,7 @@ fn write_error(scope: &Scope<'_>, text: &mut Text, item: &Struct, name: &str) {
 /// The field that says in words what happened, and whether it is optional.
 fn message_field(scope: &Scope<'_>, item: &Struct) -> Option<(String, bool)> {
     let names = field_names(&item.fields);
-    let is_text = |field: &&Field| {
-        matches!(scope.model.resolve(&field.ty), Type::String) && !super::graph::is_boxed(field)
-    };
+    let is_text = |field: &&Field| matches!(scope.model.resolve(&field.ty), Type::String) && !is_boxed(field);
     let wanted = ["message", "msg", "why", "what", "reason"];
     let field = wanted.iter().find_map(|wanted| {
         item.fields.iter().filter(is_text).find(|field| field.name.eq_ignore_ascii_case(wanted))

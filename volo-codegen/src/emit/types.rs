@@ -18,7 +18,7 @@ pub(super) struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// A name of the prelude, by its path if the module defines the same name.
     pub(super) fn std(&self, name: &'static str) -> Cow<'static, str> {
-        if !self.names.modules[self.module].defines(name) {
+        if !self.defines(name) {
             return Cow::Borrowed(name);
         }
         let parent = match name {
@@ -33,6 +33,11 @@ impl<'a> Scope<'a> {
             _ => "marker",
         };
         Cow::Owned(format!("::std::{parent}::{name}"))
+    }
+
+    /// Whether the module hides a name of the prelude.
+    pub(super) fn defines(&self, name: &str) -> bool {
+        self.names.modules[self.module].defines(name)
     }
 
     /// The path to a name in another module, relative so that the file can be included anywhere.

@@ -2,7 +2,7 @@
 
 use super::docs;
 use super::names::arm_names;
-use super::structs::{derive_list, open_decode, write_acronym_allow};
+use super::structs::{close_fields, derive_list, open_decode, open_fields, write_acronym_allow};
 use super::text::{Doc, Text};
 use super::types::Scope;
 use super::values::expression;
@@ -68,7 +68,7 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
 
     text.blank();
     text.open("fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {");
-    text.line("let state = &mut S::START;");
+    text.line("let state = &mut { S::START };");
     text.open("1 + match self {");
     for (field, arm) in &arms {
         arm_line(text, arm, &format!("sizer.field(state, {}, value)", field.id));
@@ -79,7 +79,7 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
 
     text.blank();
     text.open("fn encode<W: rt::Writer>(&self, writer: W) -> W {");
-    text.line("let state = &mut W::START;");
+    text.line("let state = &mut { W::START };");
     text.open("let writer = match self {");
     for (field, arm) in &arms {
         arm_line(text, arm, &format!("writer.field(state, {}, value)", field.id));
@@ -90,7 +90,7 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
     text.close("}");
 
     open_decode(scope, text);
-    text.open(format!("reader.fields({:?}, |reader, field| match field.id() {{", item.name));
+    let long = open_fields(text, &item.name);
     for (field, arm) in &arms {
         let arguments =
             ["reader".to_owned(), "field".to_owned(), format!("{:?}", field.name), "self".to_owned()];
@@ -98,7 +98,7 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
         text.doc(&format!("{} => ", field.id), &Doc::group("rt::arm(", arguments, ")"), ",");
     }
     text.line(format!("_ => rt::unknown_arm(reader, field, self, Self::{unknown}),"));
-    text.close("})");
+    close_fields(text, long, "");
     text.close("}");
     text.close("}");
 }

@@ -18,12 +18,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -48,12 +48,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -78,12 +78,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -108,12 +108,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -139,12 +139,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.inner) + sizer.field(state, 2, &self.many)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.inner).field(state, 2, &self.many).stop()
                 }
 
@@ -176,12 +176,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -206,12 +206,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -311,12 +311,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.value)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.value).stop()
                 }
 
@@ -368,7 +368,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + match self {
                         Self::Some(value) => sizer.field(state, 1, value),
                         Self::None(value) => sizer.field(state, 2, value),
@@ -377,7 +377,7 @@ pub mod golden {
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     let writer = match self {
                         Self::Some(value) => writer.field(state, 1, value),
                         Self::None(value) => writer.field(state, 2, value),
@@ -419,7 +419,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.r#type)
                         + sizer.field(state, 2, &self.r#gen)
                         + sizer.field(state, 3, &self.r#dyn)
@@ -435,7 +435,7 @@ pub mod golden {
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer
                         .field(state, 1, &self.r#type)
                         .field(state, 2, &self.r#gen)
@@ -484,12 +484,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.theirs)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.theirs).stop()
                 }
 
@@ -514,12 +514,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.theirs)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.theirs).stop()
                 }
 
@@ -545,12 +545,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.x)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.x).stop()
                 }
 
@@ -575,12 +575,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.x)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.x).stop()
                 }
 
@@ -605,12 +605,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.x)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.x).stop()
                 }
 
@@ -635,12 +635,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.x)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.x).stop()
                 }
 
@@ -688,12 +688,12 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
+                    let state = &mut { S::START };
                     1 + sizer.field(state, 1, &self.message)
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
+                    let state = &mut { W::START };
                     writer.field(state, 1, &self.message).stop()
                 }
 
@@ -723,457 +723,6 @@ pub mod golden {
             pub const VALUE: i32 = 3;
 
             pub const OKS: &[Ok] = &[Ok::A, Ok::B];
-
-            pub trait EchoService: ::std::marker::Send + ::std::marker::Sync + 'static {
-                fn echo(
-                    &self,
-                    self_: Option,
-                    r#match: Vec,
-                ) -> impl rt::Future<
-                    Output = ::std::result::Result<Result, rt::ServerError<EchoServiceEchoException>>,
-                > + ::std::marker::Send;
-
-                fn clone(
-                    &self,
-                ) -> impl rt::Future<Output = ::std::result::Result<i32, rt::ServerError>> + ::std::marker::Send;
-
-                fn call(
-                    &self,
-                    args: i32,
-                    handler: i32,
-                ) -> impl rt::Future<Output = ::std::result::Result<(), rt::ServerError>> + ::std::marker::Send;
-
-                fn send(
-                    &self,
-                    request: i32,
-                ) -> impl rt::Future<Output = ::std::result::Result<(), rt::ServerError>> + ::std::marker::Send;
-
-                #[allow(clippy::too_many_arguments, reason = "the arguments are the IDL's")]
-                #[allow(clippy::wrong_self_convention, reason = "the name is the IDL's")]
-                fn from_number(
-                    &self,
-                    a: i32,
-                    b: i32,
-                    c: i32,
-                    d: i32,
-                    e: i32,
-                    f: i32,
-                    g: i32,
-                    h: i32,
-                ) -> impl rt::Future<Output = ::std::result::Result<i32, rt::ServerError>> + ::std::marker::Send;
-
-                fn with_callopt_(
-                    &self,
-                ) -> impl rt::Future<Output = ::std::result::Result<i32, rt::ServerError>> + ::std::marker::Send;
-
-                fn brand_new(
-                    &self,
-                ) -> impl rt::Future<Output = ::std::result::Result<i32, rt::ServerError>> + ::std::marker::Send;
-            }
-
-            /// A client of `EchoService`; cheap to clone.
-            #[derive(Clone, Debug)]
-            pub struct EchoServiceClient_(rt::Client);
-
-            /// Makes a [`EchoServiceClient_`].
-            pub type EchoServiceClientBuilder = rt::ClientBuilder<EchoServiceClient_>;
-
-            impl rt::ServiceClient for EchoServiceClient_ {
-                const SERVICE: &'static str = "EchoService";
-            }
-
-            impl ::std::convert::From<rt::Client> for EchoServiceClient_ {
-                fn from(client: rt::Client) -> Self {
-                    Self(client)
-                }
-            }
-
-            impl EchoServiceClient_ {
-                /// The same client with other options for its calls.
-                pub fn with_callopt(&self, options: rt::CallOpt) -> Self {
-                    Self(self.0.with_callopt(options))
-                }
-
-                pub async fn echo(
-                    &self,
-                    self_: Option,
-                    r#match: Vec,
-                ) -> ::std::result::Result<Result, rt::ClientError<EchoServiceEchoException>>
-                {
-                    let args = EchoServiceEchoArgs_ { self_, r#match };
-                    rt::call(&self.0, &ECHO_SERVICE_METHODS[0], args).await
-                }
-
-                pub async fn clone(&self) -> ::std::result::Result<i32, rt::ClientError> {
-                    let args = EchoServiceCloneArgs {};
-                    rt::call(&self.0, &ECHO_SERVICE_METHODS[1], args).await
-                }
-
-                pub async fn call(
-                    &self,
-                    args: i32,
-                    handler: i32,
-                ) -> ::std::result::Result<(), rt::ClientError> {
-                    let args = EchoServiceCallArgs { args, handler };
-                    rt::call(&self.0, &ECHO_SERVICE_METHODS[2], args).await
-                }
-
-                pub async fn send(&self, request: i32) -> ::std::result::Result<(), rt::ClientError> {
-                    let args = EchoServiceSendArgs { request };
-                    rt::send(&self.0, &ECHO_SERVICE_METHODS[3], args).await
-                }
-
-                #[allow(clippy::too_many_arguments, reason = "the arguments are the IDL's")]
-                #[allow(clippy::wrong_self_convention, reason = "the name is the IDL's")]
-                pub async fn from_number(
-                    &self,
-                    a: i32,
-                    b: i32,
-                    c: i32,
-                    d: i32,
-                    e: i32,
-                    f: i32,
-                    g: i32,
-                    h: i32,
-                ) -> ::std::result::Result<i32, rt::ClientError> {
-                    let args = EchoServiceFromNumberArgs { a, b, c, d, e, f, g, h };
-                    rt::call(&self.0, &ECHO_SERVICE_METHODS[4], args).await
-                }
-
-                pub async fn with_callopt_(&self) -> ::std::result::Result<i32, rt::ClientError> {
-                    let args = EchoServiceWithCalloptArgs {};
-                    rt::call(&self.0, &ECHO_SERVICE_METHODS[5], args).await
-                }
-
-                pub async fn brand_new(&self) -> ::std::result::Result<i32, rt::ClientError> {
-                    let args = EchoServiceBrandNewArgs {};
-                    rt::call(&self.0, &ECHO_SERVICE_METHODS[6], args).await
-                }
-            }
-
-            /// Serves `EchoService` with a handler.
-            #[derive(Debug)]
-            pub struct EchoServiceServer<H_>(rt::Arc<H_>);
-
-            impl<H_: EchoService> EchoServiceServer<H_> {
-                /// A server that offers this service alone.
-                #[allow(clippy::new_ret_no_self, reason = "what one wants is the server")]
-                pub fn new(handler: H_) -> rt::Server {
-                    rt::Server::new().add_service(Self::from_handler(handler))
-                }
-
-                /// The service itself, to add to a server.
-                pub fn from_handler(handler: H_) -> Self {
-                    Self(rt::Arc::new(handler))
-                }
-            }
-
-            impl<H_: EchoService> rt::Service for EchoServiceServer<H_> {
-                fn name(&self) -> &'static str {
-                    "EchoService"
-                }
-
-                fn methods(&self) -> &'static [rt::Method] {
-                    &ECHO_SERVICE_METHODS
-                }
-
-                fn call(&self, method: usize, request: rt::Request) -> rt::HandlerFuture {
-                    let handler = self.0.clone();
-                    match method {
-                        0 => rt::handle(request, async move |args: EchoServiceEchoArgs_| {
-                            H_::echo(&handler, args.self_, args.r#match).await
-                        }),
-                        1 => rt::handle(request, async move |_: EchoServiceCloneArgs| {
-                            H_::clone(&handler).await
-                        }),
-                        2 => rt::handle(request, async move |args: EchoServiceCallArgs| {
-                            H_::call(&handler, args.args, args.handler).await
-                        }),
-                        3 => rt::handle(request, async move |args: EchoServiceSendArgs| {
-                            H_::send(&handler, args.request).await
-                        }),
-                        4 => rt::handle(request, async move |args: EchoServiceFromNumberArgs| {
-                            H_::from_number(
-                                &handler, args.a, args.b, args.c, args.d, args.e, args.f, args.g, args.h,
-                            )
-                            .await
-                        }),
-                        5 => rt::handle(request, async move |_: EchoServiceWithCalloptArgs| {
-                            H_::with_callopt_(&handler).await
-                        }),
-                        6 => rt::handle(request, async move |_: EchoServiceBrandNewArgs| {
-                            H_::brand_new(&handler).await
-                        }),
-                        _ => rt::unknown_method(request),
-                    }
-                }
-            }
-
-            static ECHO_SERVICE_METHODS: [rt::Method; 7] = [
-                rt::Method::new("EchoService", "echo"),
-                rt::Method::new("EchoService", "clone"),
-                rt::Method::new("EchoService", "call"),
-                rt::Method::new("EchoService", "send").oneway(),
-                rt::Method::new("EchoService", "from_number"),
-                rt::Method::new("EchoService", "with_callopt"),
-                rt::Method::new("EchoService", "renamed"),
-            ];
-
-            /// Arguments of `echo`.
-            #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-            pub struct EchoServiceEchoArgs_ {
-                pub self_: Option,
-                pub r#match: Vec,
-            }
-
-            impl rt::Value for EchoServiceEchoArgs_ {
-                const TYPE: rt::Type = rt::Type::Struct;
-                const MIN: [usize; 2] = [1, 1];
-
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
-                    1 + sizer.field(state, 1, &self.self_) + sizer.field(state, 2, &self.r#match)
-                }
-
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
-                    writer.field(state, 1, &self.self_).field(state, 2, &self.r#match).stop()
-                }
-
-                fn decode<R: rt::Reader>(
-                    &mut self,
-                    reader: &mut R,
-                ) -> ::std::result::Result<(), rt::DecodeError> {
-                    reader.fields("EchoServiceEchoArgs_", |reader, field| match field.id() {
-                        1 => reader.field(field, "self", &mut self.self_),
-                        2 => reader.field(field, "match", &mut self.r#match),
-                        _ => reader.skip(field),
-                    })
-                }
-            }
-
-            /// What `echo` replies.
-            pub type EchoServiceEchoResult = rt::MethodResult<Result, EchoServiceEchoException>;
-
-            rt::exceptions! {
-                /// What `echo` throws.
-                pub enum EchoServiceEchoException {
-                    1 => Oops(#[from] Oops),
-                    2 => Again(Oops),
-                }
-            }
-
-            /// Arguments of `clone`.
-            #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-            pub struct EchoServiceCloneArgs {}
-
-            impl rt::Value for EchoServiceCloneArgs {
-                const TYPE: rt::Type = rt::Type::Struct;
-                const MIN: [usize; 2] = [1, 1];
-
-                fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
-                    1
-                }
-
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    writer.stop()
-                }
-
-                fn decode<R: rt::Reader>(
-                    &mut self,
-                    reader: &mut R,
-                ) -> ::std::result::Result<(), rt::DecodeError> {
-                    reader.fields("EchoServiceCloneArgs", |reader, field| reader.skip(field))
-                }
-            }
-
-            /// What `clone` replies.
-            pub type EchoServiceCloneResult = rt::MethodResult<i32, rt::Never>;
-
-            /// Arguments of `call`.
-            #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-            pub struct EchoServiceCallArgs {
-                pub args: i32,
-                pub handler: i32,
-            }
-
-            impl rt::Value for EchoServiceCallArgs {
-                const TYPE: rt::Type = rt::Type::Struct;
-                const MIN: [usize; 2] = [1, 1];
-
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
-                    1 + sizer.field(state, 1, &self.args) + sizer.field(state, 2, &self.handler)
-                }
-
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
-                    writer.field(state, 1, &self.args).field(state, 2, &self.handler).stop()
-                }
-
-                fn decode<R: rt::Reader>(
-                    &mut self,
-                    reader: &mut R,
-                ) -> ::std::result::Result<(), rt::DecodeError> {
-                    reader.fields("EchoServiceCallArgs", |reader, field| match field.id() {
-                        1 => reader.field(field, "args", &mut self.args),
-                        2 => reader.field(field, "handler", &mut self.handler),
-                        _ => reader.skip(field),
-                    })
-                }
-            }
-
-            /// What `call` replies.
-            pub type EchoServiceCallResult = rt::MethodResult<(), rt::Never>;
-
-            /// Arguments of `send`.
-            #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-            pub struct EchoServiceSendArgs {
-                pub request: i32,
-            }
-
-            impl rt::Value for EchoServiceSendArgs {
-                const TYPE: rt::Type = rt::Type::Struct;
-                const MIN: [usize; 2] = [1, 1];
-
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
-                    1 + sizer.field(state, 1, &self.request)
-                }
-
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
-                    writer.field(state, 1, &self.request).stop()
-                }
-
-                fn decode<R: rt::Reader>(
-                    &mut self,
-                    reader: &mut R,
-                ) -> ::std::result::Result<(), rt::DecodeError> {
-                    reader.fields("EchoServiceSendArgs", |reader, field| match field.id() {
-                        1 => reader.field(field, "request", &mut self.request),
-                        _ => reader.skip(field),
-                    })
-                }
-            }
-
-            /// Arguments of `from_number`.
-            #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-            pub struct EchoServiceFromNumberArgs {
-                pub a: i32,
-                pub b: i32,
-                pub c: i32,
-                pub d: i32,
-                pub e: i32,
-                pub f: i32,
-                pub g: i32,
-                pub h: i32,
-            }
-
-            impl rt::Value for EchoServiceFromNumberArgs {
-                const TYPE: rt::Type = rt::Type::Struct;
-                const MIN: [usize; 2] = [1, 1];
-
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut S::START;
-                    1 + sizer.field(state, 1, &self.a)
-                        + sizer.field(state, 2, &self.b)
-                        + sizer.field(state, 3, &self.c)
-                        + sizer.field(state, 4, &self.d)
-                        + sizer.field(state, 5, &self.e)
-                        + sizer.field(state, 6, &self.f)
-                        + sizer.field(state, 7, &self.g)
-                        + sizer.field(state, 8, &self.h)
-                }
-
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut W::START;
-                    writer
-                        .field(state, 1, &self.a)
-                        .field(state, 2, &self.b)
-                        .field(state, 3, &self.c)
-                        .field(state, 4, &self.d)
-                        .field(state, 5, &self.e)
-                        .field(state, 6, &self.f)
-                        .field(state, 7, &self.g)
-                        .field(state, 8, &self.h)
-                        .stop()
-                }
-
-                fn decode<R: rt::Reader>(
-                    &mut self,
-                    reader: &mut R,
-                ) -> ::std::result::Result<(), rt::DecodeError> {
-                    reader.fields("EchoServiceFromNumberArgs", |reader, field| match field.id() {
-                        1 => reader.field(field, "a", &mut self.a),
-                        2 => reader.field(field, "b", &mut self.b),
-                        3 => reader.field(field, "c", &mut self.c),
-                        4 => reader.field(field, "d", &mut self.d),
-                        5 => reader.field(field, "e", &mut self.e),
-                        6 => reader.field(field, "f", &mut self.f),
-                        7 => reader.field(field, "g", &mut self.g),
-                        8 => reader.field(field, "h", &mut self.h),
-                        _ => reader.skip(field),
-                    })
-                }
-            }
-
-            /// What `from_number` replies.
-            pub type EchoServiceFromNumberResult = rt::MethodResult<i32, rt::Never>;
-
-            /// Arguments of `with_callopt`.
-            #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-            pub struct EchoServiceWithCalloptArgs {}
-
-            impl rt::Value for EchoServiceWithCalloptArgs {
-                const TYPE: rt::Type = rt::Type::Struct;
-                const MIN: [usize; 2] = [1, 1];
-
-                fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
-                    1
-                }
-
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    writer.stop()
-                }
-
-                fn decode<R: rt::Reader>(
-                    &mut self,
-                    reader: &mut R,
-                ) -> ::std::result::Result<(), rt::DecodeError> {
-                    reader.fields("EchoServiceWithCalloptArgs", |reader, field| reader.skip(field))
-                }
-            }
-
-            /// What `with_callopt` replies.
-            pub type EchoServiceWithCalloptResult = rt::MethodResult<i32, rt::Never>;
-
-            /// Arguments of `renamed`.
-            #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-            pub struct EchoServiceBrandNewArgs {}
-
-            impl rt::Value for EchoServiceBrandNewArgs {
-                const TYPE: rt::Type = rt::Type::Struct;
-                const MIN: [usize; 2] = [1, 1];
-
-                fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
-                    1
-                }
-
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    writer.stop()
-                }
-
-                fn decode<R: rt::Reader>(
-                    &mut self,
-                    reader: &mut R,
-                ) -> ::std::result::Result<(), rt::DecodeError> {
-                    reader.fields("EchoServiceBrandNewArgs", |reader, field| reader.skip(field))
-                }
-            }
-
-            /// What `renamed` replies.
-            pub type EchoServiceBrandNewResult = rt::MethodResult<i32, rt::Never>;
         }
     }
 }

@@ -21,12 +21,12 @@ pub mod golden {
             const MIN: [usize; 2] = [8, 3];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.name)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.id).field(state, 2, &self.name).stop()
             }
 
@@ -55,12 +55,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.message)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.id).field(state, 2, &self.message).stop()
             }
 
@@ -82,7 +82,7 @@ pub mod golden {
         impl std::error::Error for NotFound {}
 
         /// Offers items.
-        pub trait Catalogue: super::shared::Base {
+        pub trait Catalogue: super::base::Base {
             /// Finds one item.
             ///
             /// - by its id
@@ -137,15 +137,15 @@ pub mod golden {
 
             /// Answers.
             pub async fn ping(&self) -> Result<rt::FastStr, rt::ClientError> {
-                let args = super::shared::BasePingArgs {};
+                let args = super::base::BasePingArgs {};
                 rt::call(&self.0, &CATALOGUE_METHODS[0], args).await
             }
 
             pub async fn audit(
                 &self,
                 page: super::shared::Page,
-            ) -> Result<(), rt::ClientError<super::shared::BaseAuditException>> {
-                let args = super::shared::BaseAuditArgs { page };
+            ) -> Result<(), rt::ClientError<super::base::BaseAuditException>> {
+                let args = super::base::BaseAuditArgs { page };
                 rt::call(&self.0, &CATALOGUE_METHODS[1], args).await
             }
 
@@ -215,10 +215,10 @@ pub mod golden {
             fn call(&self, method: usize, request: rt::Request) -> rt::HandlerFuture {
                 let handler = self.0.clone();
                 match method {
-                    0 => rt::handle(request, async move |_: super::shared::BasePingArgs| {
-                        H::ping(&handler).await
-                    }),
-                    1 => rt::handle(request, async move |args: super::shared::BaseAuditArgs| {
+                    0 => {
+                        rt::handle(request, async move |_: super::base::BasePingArgs| H::ping(&handler).await)
+                    }
+                    1 => rt::handle(request, async move |args: super::base::BaseAuditArgs| {
                         H::audit(&handler, args.page).await
                     }),
                     2 => rt::handle(request, async move |args: CatalogueRetrieveItemArgs| {
@@ -256,12 +256,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.id)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.id).stop()
             }
 
@@ -298,7 +298,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.page)
                     + sizer.field(state, 2, &self.filter)
                     + sizer.field(state, 3, &self.sorting)
@@ -306,7 +306,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer
                     .field(state, 1, &self.page)
                     .field(state, 2, &self.filter)
@@ -341,12 +341,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.at)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.id).field(state, 2, &self.at).stop()
             }
 
@@ -410,15 +410,15 @@ pub mod golden {
 
             /// Answers.
             pub async fn ping(&self) -> Result<rt::FastStr, rt::ClientError> {
-                let args = super::shared::BasePingArgs {};
+                let args = super::base::BasePingArgs {};
                 rt::call(&self.0, &EXTENDED_METHODS[0], args).await
             }
 
             pub async fn audit(
                 &self,
                 page: super::shared::Page,
-            ) -> Result<(), rt::ClientError<super::shared::BaseAuditException>> {
-                let args = super::shared::BaseAuditArgs { page };
+            ) -> Result<(), rt::ClientError<super::base::BaseAuditException>> {
+                let args = super::base::BaseAuditArgs { page };
                 rt::call(&self.0, &EXTENDED_METHODS[1], args).await
             }
 
@@ -488,10 +488,10 @@ pub mod golden {
             fn call(&self, method: usize, request: rt::Request) -> rt::HandlerFuture {
                 let handler = self.0.clone();
                 match method {
-                    0 => rt::handle(request, async move |_: super::shared::BasePingArgs| {
-                        H::ping(&handler).await
-                    }),
-                    1 => rt::handle(request, async move |args: super::shared::BaseAuditArgs| {
+                    0 => {
+                        rt::handle(request, async move |_: super::base::BasePingArgs| H::ping(&handler).await)
+                    }
+                    1 => rt::handle(request, async move |args: super::base::BaseAuditArgs| {
                         H::audit(&handler, args.page).await
                     }),
                     2 => rt::handle(request, async move |args: CatalogueRetrieveItemArgs| {
@@ -565,10 +565,8 @@ pub mod golden {
                 rt::Map<rt::FastStr, Vec<Item>>,
                 rt::ClientError<AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameException>,
             > {
-                let args = AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameArgs {
-                    first,
-                    second,
-                };
+                let args =
+                    AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameArgs { first, second };
                 rt::call(&self.0, &A_QUITE_LONG_SERVICE_NAME_FOR_THE_SAKE_OF_LINE_BREAKS_METHODS[0], args)
                     .await
             }
@@ -645,21 +643,24 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.first) + sizer.field(state, 2, &self.second)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.first).field(state, 2, &self.second).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
-                reader.fields("AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameArgs", |reader, field| match field.id() {
-                    1 => reader.field(field, "first", &mut self.first),
-                    2 => reader.field(field, "second", &mut self.second),
-                    _ => reader.skip(field),
-                })
+                reader.fields(
+                    "AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameArgs",
+                    |reader, field| match field.id() {
+                        1 => reader.field(field, "first", &mut self.first),
+                        2 => reader.field(field, "second", &mut self.second),
+                        _ => reader.skip(field),
+                    },
+                )
             }
         }
 
@@ -703,81 +704,9 @@ pub mod golden {
         pub type AQuiteLongServiceNameForTheSakeOfLineBreaksShortResult = rt::MethodResult<(), rt::Never>;
     }
 
-    /// Things that several services use.
-    pub mod shared {
+    /// What all services have.
+    pub mod base {
         use volo_thrift::rt;
-
-        #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub struct Page {
-            pub offset: i32,
-            pub limit: i32,
-        }
-
-        impl Default for Page {
-            fn default() -> Self {
-                Page { offset: Default::default(), limit: 20 }
-            }
-        }
-
-        impl rt::Value for Page {
-            const TYPE: rt::Type = rt::Type::Struct;
-            const MIN: [usize; 2] = [1, 1];
-
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
-                1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
-            }
-
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
-                writer.field(state, 1, &self.offset).field(state, 2, &self.limit).stop()
-            }
-
-            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
-                reader.fields("Page", |reader, field| match field.id() {
-                    1 => reader.field(field, "offset", &mut self.offset),
-                    2 => reader.field(field, "limit", &mut self.limit),
-                    _ => reader.skip(field),
-                })
-            }
-        }
-
-        #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub struct Denied {
-            pub reason: rt::FastStr,
-        }
-
-        impl rt::Value for Denied {
-            const TYPE: rt::Type = rt::Type::Struct;
-            const MIN: [usize; 2] = [1, 1];
-
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
-                1 + sizer.field(state, 1, &self.reason)
-            }
-
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
-                writer.field(state, 1, &self.reason).stop()
-            }
-
-            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
-                reader.fields("Denied", |reader, field| match field.id() {
-                    1 => reader.field(field, "reason", &mut self.reason),
-                    _ => reader.skip(field),
-                })
-            }
-        }
-
-        impl std::fmt::Display for Denied {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "Denied: {}", self.reason)
-            }
-        }
-
-        impl std::error::Error for Denied {}
-
-        pub const GREETING: &str = "hello";
 
         pub trait Base: Send + Sync + 'static {
             /// Answers.
@@ -785,7 +714,7 @@ pub mod golden {
 
             fn audit(
                 &self,
-                page: Page,
+                page: super::shared::Page,
             ) -> impl rt::Future<Output = Result<(), rt::ServerError<BaseAuditException>>> + Send;
         }
 
@@ -818,7 +747,10 @@ pub mod golden {
                 rt::call(&self.0, &BASE_METHODS[0], args).await
             }
 
-            pub async fn audit(&self, page: Page) -> Result<(), rt::ClientError<BaseAuditException>> {
+            pub async fn audit(
+                &self,
+                page: super::shared::Page,
+            ) -> Result<(), rt::ClientError<BaseAuditException>> {
                 let args = BaseAuditArgs { page };
                 rt::call(&self.0, &BASE_METHODS[1], args).await
             }
@@ -892,7 +824,7 @@ pub mod golden {
         /// Arguments of `audit`.
         #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct BaseAuditArgs {
-            pub page: Page,
+            pub page: super::shared::Page,
         }
 
         impl rt::Value for BaseAuditArgs {
@@ -900,12 +832,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.page)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.page).stop()
             }
 
@@ -923,8 +855,85 @@ pub mod golden {
         rt::exceptions! {
             /// What `audit` throws.
             pub enum BaseAuditException {
-                1 => Denied(#[from] Denied),
+                1 => Denied(#[from] super::shared::Denied),
             }
         }
+    }
+
+    /// Things that several services use.
+    pub mod shared {
+        use volo_thrift::rt;
+
+        #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct Page {
+            pub offset: i32,
+            pub limit: i32,
+        }
+
+        impl Default for Page {
+            fn default() -> Self {
+                Page { offset: 0, limit: 20 }
+            }
+        }
+
+        impl rt::Value for Page {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
+                let state = &mut { S::START };
+                1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                let state = &mut { W::START };
+                writer.field(state, 1, &self.offset).field(state, 2, &self.limit).stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("Page", |reader, field| match field.id() {
+                    1 => reader.field(field, "offset", &mut self.offset),
+                    2 => reader.field(field, "limit", &mut self.limit),
+                    _ => reader.skip(field),
+                })
+            }
+        }
+
+        #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct Denied {
+            pub reason: rt::FastStr,
+        }
+
+        impl rt::Value for Denied {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
+                let state = &mut { S::START };
+                1 + sizer.field(state, 1, &self.reason)
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                let state = &mut { W::START };
+                writer.field(state, 1, &self.reason).stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("Denied", |reader, field| match field.id() {
+                    1 => reader.field(field, "reason", &mut self.reason),
+                    _ => reader.skip(field),
+                })
+            }
+        }
+
+        impl std::fmt::Display for Denied {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "Denied: {}", self.reason)
+            }
+        }
+
+        impl std::error::Error for Denied {}
+
+        pub const GREETING: &str = "hello";
     }
 }

@@ -1,5 +1,6 @@
 namespace rs golden.service
 
+include "base.thrift"
 include "shared.thrift"
 
 /** What there is to sell. */
@@ -19,7 +20,7 @@ exception NotFound {
 }
 
 /** Offers items. */
-service Catalogue extends shared.Base {
+service Catalogue extends base.Base {
   /**
    * Finds one item.
    *

@@ -16,7 +16,7 @@ pub mod golden {
 
         impl Default for Page {
             fn default() -> Self {
-                Page { offset: Default::default(), limit: 20 }
+                Page { offset: 0, limit: 20 }
             }
         }
 
@@ -25,12 +25,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.offset).field(state, 2, &self.limit).stop()
             }
 
@@ -53,12 +53,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.reason)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.reason).stop()
             }
 
@@ -79,153 +79,5 @@ pub mod golden {
         impl std::error::Error for Denied {}
 
         pub const GREETING: &str = "hello";
-
-        pub trait Base: Send + Sync + 'static {
-            /// Answers.
-            fn ping(&self) -> impl rt::Future<Output = Result<rt::FastStr, rt::ServerError>> + Send;
-
-            fn audit(
-                &self,
-                page: Page,
-            ) -> impl rt::Future<Output = Result<(), rt::ServerError<BaseAuditException>>> + Send;
-        }
-
-        /// A client of `Base`; cheap to clone.
-        #[derive(Clone, Debug)]
-        pub struct BaseClient(rt::Client);
-
-        /// Makes a [`BaseClient`].
-        pub type BaseClientBuilder = rt::ClientBuilder<BaseClient>;
-
-        impl rt::ServiceClient for BaseClient {
-            const SERVICE: &'static str = "Base";
-        }
-
-        impl From<rt::Client> for BaseClient {
-            fn from(client: rt::Client) -> Self {
-                Self(client)
-            }
-        }
-
-        impl BaseClient {
-            /// The same client with other options for its calls.
-            pub fn with_callopt(&self, options: rt::CallOpt) -> Self {
-                Self(self.0.with_callopt(options))
-            }
-
-            /// Answers.
-            pub async fn ping(&self) -> Result<rt::FastStr, rt::ClientError> {
-                let args = BasePingArgs {};
-                rt::call(&self.0, &BASE_METHODS[0], args).await
-            }
-
-            pub async fn audit(&self, page: Page) -> Result<(), rt::ClientError<BaseAuditException>> {
-                let args = BaseAuditArgs { page };
-                rt::call(&self.0, &BASE_METHODS[1], args).await
-            }
-        }
-
-        /// Serves `Base` with a handler.
-        #[derive(Debug)]
-        pub struct BaseServer<H>(rt::Arc<H>);
-
-        impl<H: Base> BaseServer<H> {
-            /// A server that offers this service alone.
-            #[allow(clippy::new_ret_no_self, reason = "what one wants is the server")]
-            pub fn new(handler: H) -> rt::Server {
-                rt::Server::new().add_service(Self::from_handler(handler))
-            }
-
-            /// The service itself, to add to a server.
-            pub fn from_handler(handler: H) -> Self {
-                Self(rt::Arc::new(handler))
-            }
-        }
-
-        impl<H: Base> rt::Service for BaseServer<H> {
-            fn name(&self) -> &'static str {
-                "Base"
-            }
-
-            fn methods(&self) -> &'static [rt::Method] {
-                &BASE_METHODS
-            }
-
-            fn call(&self, method: usize, request: rt::Request) -> rt::HandlerFuture {
-                let handler = self.0.clone();
-                match method {
-                    0 => rt::handle(request, async move |_: BasePingArgs| H::ping(&handler).await),
-                    1 => rt::handle(request, async move |args: BaseAuditArgs| {
-                        H::audit(&handler, args.page).await
-                    }),
-                    _ => rt::unknown_method(request),
-                }
-            }
-        }
-
-        static BASE_METHODS: [rt::Method; 2] =
-            [rt::Method::new("Base", "ping"), rt::Method::new("Base", "audit")];
-
-        /// Arguments of `ping`.
-        #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub struct BasePingArgs {}
-
-        impl rt::Value for BasePingArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
-            const MIN: [usize; 2] = [1, 1];
-
-            fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
-                1
-            }
-
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
-            }
-
-            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
-                reader.fields("BasePingArgs", |reader, field| reader.skip(field))
-            }
-        }
-
-        /// What `ping` replies.
-        pub type BasePingResult = rt::MethodResult<rt::FastStr, rt::Never>;
-
-        /// Arguments of `audit`.
-        #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub struct BaseAuditArgs {
-            pub page: Page,
-        }
-
-        impl rt::Value for BaseAuditArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
-            const MIN: [usize; 2] = [1, 1];
-
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
-                1 + sizer.field(state, 1, &self.page)
-            }
-
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
-                writer.field(state, 1, &self.page).stop()
-            }
-
-            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
-                reader.fields("BaseAuditArgs", |reader, field| match field.id() {
-                    1 => reader.field(field, "page", &mut self.page),
-                    _ => reader.skip(field),
-                })
-            }
-        }
-
-        /// What `audit` replies.
-        pub type BaseAuditResult = rt::MethodResult<(), BaseAuditException>;
-
-        rt::exceptions! {
-            /// What `audit` throws.
-            pub enum BaseAuditException {
-                1 => Denied(#[from] Denied),
-            }
-        }
     }
 }

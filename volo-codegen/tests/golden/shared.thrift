@@ -11,9 +11,3 @@ exception Denied {
 }
 
 const string GREETING = "hello"
-
-service Base {
-  /** Answers. */
-  string ping(),
-  void audit(1: Page page) throws (1: Denied denied),
-}

@@ -41,7 +41,7 @@ pub mod golden {
 
         impl Default for Price {
             fn default() -> Self {
-                Price { amount: Default::default(), currency: rt::FastStr::from_static_str("EUR") }
+                Price { amount: Default::default(), currency: "EUR".into() }
             }
         }
 
@@ -50,12 +50,12 @@ pub mod golden {
             const MIN: [usize; 2] = [19, 12];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.amount) + sizer.field(state, 2, &self.currency)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.amount).field(state, 2, &self.currency).stop()
             }
 
@@ -112,7 +112,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.flag)
                     + sizer.field(state, 2, &self.tiny)
                     + sizer.field(state, 3, &self.small)
@@ -128,7 +128,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer
                     .field(state, 1, &self.flag)
                     .field(state, 2, &self.tiny)
@@ -183,7 +183,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.flag)
                     + sizer.field(state, 2, &self.number)
                     + sizer.field(state, 3, &self.real)
@@ -197,7 +197,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer
                     .field(state, 1, &self.flag)
                     .field(state, 2, &self.number)
@@ -244,7 +244,7 @@ pub mod golden {
             const MIN: [usize; 2] = [49, 21];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.flag)
                     + sizer.field(state, 2, &self.number)
                     + sizer.field(state, 3, &self.text)
@@ -254,7 +254,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer
                     .field(state, 1, &self.flag)
                     .field(state, 2, &self.number)
@@ -299,7 +299,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.numbers)
                     + sizer.field(state, 2, &self.names)
                     + sizer.field(state, 3, &self.counts)
@@ -312,7 +312,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer
                     .field(state, 1, &self.numbers)
                     .field(state, 2, &self.names)
@@ -358,7 +358,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.by_key)
                     + sizer.field(state, 2, &self.sequences)
                     + sizer.field(state, 3, &self.sets)
@@ -368,7 +368,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer
                     .field(state, 1, &self.by_key)
                     .field(state, 2, &self.sequences)
@@ -404,14 +404,14 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.ratio)
                     + sizer.field(state, 2, &self.inner)
                     + sizer.field(state, 3, &self.numbers)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer
                     .field(state, 1, &self.ratio)
                     .field(state, 2, &self.inner)
@@ -445,12 +445,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.value)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.value).stop()
             }
 
@@ -476,7 +476,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.name)
                     + sizer.field(state, 2, &self.parent)
                     + sizer.field(state, 3, &self.children)
@@ -484,7 +484,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer
                     .field(state, 1, &self.name)
                     .field(state, 2, &self.parent)
@@ -514,12 +514,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.pong)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.pong).stop()
             }
 
@@ -541,12 +541,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.ping)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.ping).stop()
             }
 
@@ -581,7 +581,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + match self {
                     Self::Text(value) => sizer.field(state, 1, value),
                     Self::Number(value) => sizer.field(state, 2, value),
@@ -592,7 +592,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 let writer = match self {
                     Self::Text(value) => writer.field(state, 1, value),
                     Self::Number(value) => writer.field(state, 2, value),
@@ -624,12 +624,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.choices)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.choices).stop()
             }
 
@@ -660,7 +660,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + match self {
                     Self::Unknown(value) => sizer.field(state, 1, value),
                     Self::Inner(value) => sizer.field(state, 2, value),
@@ -669,7 +669,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 let writer = match self {
                     Self::Unknown(value) => writer.field(state, 1, value),
                     Self::Inner(value) => writer.field(state, 2, value),
@@ -706,7 +706,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + match self {
                     Self::Number(value) => sizer.field(state, 1, value),
                     Self::Text(value) => sizer.field(state, 2, value),
@@ -715,7 +715,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 let writer = match self {
                     Self::Number(value) => writer.field(state, 1, value),
                     Self::Text(value) => writer.field(state, 2, value),
@@ -744,12 +744,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.message)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.id).field(state, 2, &self.message).stop()
             }
 
@@ -780,12 +780,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.code)
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer.field(state, 1, &self.code).stop()
             }
 
@@ -837,30 +837,19 @@ pub mod golden {
                     number: 32,
                     large: -9223372036854775808,
                     real: 15000000000.0,
-                    text: rt::FastStr::from_static_str("say \"hi\"\n"),
+                    text: "say \"hi\"\n".into(),
                     state: OrderState::COMPLETED,
                     numbers: vec![1, 2, 3],
-                    names: rt::Set::from_iter([
-                        rt::FastStr::from_static_str("a"),
-                        rt::FastStr::from_static_str("b"),
-                    ]),
-                    counts: rt::Map::from_iter([
-                        (rt::FastStr::from_static_str("a"), 1),
-                        (rt::FastStr::from_static_str("b"), 2),
-                    ]),
+                    names: rt::Set::from_iter(["a".into(), "b".into()]),
+                    counts: rt::Map::from_iter([("a".into(), 1), ("b".into(), 2)]),
                     price: Price { amount: 9.99, ..Default::default() },
                     maybe: Some(5),
-                    never: Default::default(),
-                    boxed: Some(Box::new(Price {
-                        amount: 1.0,
-                        currency: rt::FastStr::from_static_str("USD"),
-                    })),
-                    choice: Choice::Text(rt::FastStr::from_static_str("x")),
-                    zero: Default::default(),
-                    nothing: Default::default(),
-                    nested: Nested {
-                        choices: vec![Choice::Number(1), Choice::Text(rt::FastStr::from_static_str("two"))],
-                    },
+                    never: None,
+                    boxed: Some(Box::new(Price { amount: 1.0, currency: "USD".into() })),
+                    choice: Choice::Text("x".into()),
+                    zero: 0,
+                    nothing: Vec::new(),
+                    nested: Nested { choices: vec![Choice::Number(1), Choice::Text("two".into())] },
                 }
             }
         }
@@ -870,7 +859,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut S::START;
+                let state = &mut { S::START };
                 1 + sizer.field(state, 1, &self.flag)
                     + sizer.field(state, 2, &self.tiny)
                     + sizer.field(state, 3, &self.small)
@@ -893,7 +882,7 @@ pub mod golden {
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut W::START;
+                let state = &mut { W::START };
                 writer
                     .field(state, 1, &self.flag)
                     .field(state, 2, &self.tiny)
