@@ -359,8 +359,12 @@ impl Caller {
 
     /// The bytes of a call.
     pub fn encode(&self, name: &str, id: i32, text: &str) -> Vec<u8> {
+        self.encode_value(name, id, Text { text: FastStr::new(text) })
+    }
+
+    pub fn encode_value<T: Value>(&self, name: &str, id: i32, args: T) -> Vec<u8> {
         let head = MessageHead::new(MessageKind::Call, FastStr::new(name), id);
-        let body = Body::Typed(Arc::new(Typed(Text { text: FastStr::new(text) })));
+        let body = Body::Typed(Arc::new(Typed(args)));
         let out = Outgoing { dialect: self.dialect, header: &self.header, head: &head, body: &body };
         let (size, mut buffer) = (out.size(usize::MAX, &Limits::default()).unwrap(), OutBuf::default());
         buffer.write(size, usize::MAX, &mut |span| out.encode(size, span)).unwrap();
