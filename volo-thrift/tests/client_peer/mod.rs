@@ -9,12 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use volo_core::{
-    Address, Body, Format, Outcome, Raw, Response, Size,
+    Address, Body, Format, Raw, Size,
     net::{Link, ListenOptions, Listener},
 };
 use volo_thrift::{
-    Client, ClientBuilder, Limits, Method,
-    client::ServiceClient,
+    Client, ClientBuilder, ClientError, Limits, Method, Never,
+    client::{ServiceClient, call},
+    protocol::MethodResult,
     wire::{DetectFramer, Header, Incoming, MessageHead, MessageKind, Outgoing, parse},
 };
 
@@ -47,17 +48,13 @@ pub fn number(number: i64) -> Bytes {
     [&[10, 0, 0][..], &number.to_be_bytes(), &[0]].concat().into()
 }
 
-/// The number in such a struct.
-pub fn number_in(body: &Body) -> i64 {
-    let Body::Raw(raw) = body else { panic!("a received body is raw") };
-    i64::from_be_bytes(raw.bytes[3..11].try_into().unwrap())
-}
-
 /// Calls `echo` with a number; checks that the same one comes back.
 pub async fn echo(client: &Plain, value: i64) -> volo_core::Result<()> {
-    let response: Response = client.0.execute(&ECHO, raw(number(value))).await?;
-    assert_eq!(response.outcome(), Outcome::Success);
-    assert_eq!(number_in(response.body()), value, "a reply reached another call");
+    match call::<_, i64, Never>(&client.0, &ECHO, MethodResult::<i64, Never>::Ok(value)).await {
+        Ok(reply) => assert_eq!(reply, value, "a reply reached another call"),
+        Err(ClientError::Rpc(error)) => return Err(error),
+        Err(error) => panic!("{error:?}"),
+    }
     Ok(())
 }
 
@@ -162,7 +159,8 @@ impl Answer {
     pub fn to_bytes(&self, call: &Incoming) -> Vec<u8> {
         let name = self.name.map_or_else(|| call.head.name.clone(), Into::into);
         let head = MessageHead::new(self.kind, name, self.sequence_id.unwrap_or(call.head.sequence_id));
-        let body = raw(self.body.clone().unwrap_or_else(|| call.body.bytes.clone()));
+        let bytes = self.body.clone().unwrap_or_else(|| call.body.bytes.clone());
+        let body = Body::Raw(Raw { bytes, ..call.body.clone() });
         let outgoing = Outgoing { dialect: call.dialect, header: &self.header, head: &head, body: &body };
         let size = outgoing.size(usize::MAX, &Limits::default()).unwrap();
         let mut out = volo_core::span::OutBuf::with_capacity(size.inline);
