@@ -1,6 +1,8 @@
 //! The other end of a client under test: reads calls and answers them byte by byte as a test wants.
 #![allow(dead_code, unreachable_pub, reason = "shared by tests, each of which uses a part")]
 
+pub mod service;
+
 use std::{
     future::poll_fn,
     sync::atomic::{AtomicUsize, Ordering},
@@ -48,9 +50,14 @@ pub fn number(number: i64) -> Bytes {
     [&[10, 0, 0][..], &number.to_be_bytes(), &[0]].concat().into()
 }
 
+/// Calls a method that takes a number and gives one.
+pub async fn call_number(client: &Plain, method: &'static Method, value: i64) -> Result<i64, ClientError> {
+    call::<_, i64, Never>(&client.0, method, MethodResult::<i64, Never>::Ok(value)).await
+}
+
 /// Calls `echo` with a number; checks that the same one comes back.
 pub async fn echo(client: &Plain, value: i64) -> volo_core::Result<()> {
-    match call::<_, i64, Never>(&client.0, &ECHO, MethodResult::<i64, Never>::Ok(value)).await {
+    match call_number(client, &ECHO, value).await {
         Ok(reply) => assert_eq!(reply, value, "a reply reached another call"),
         Err(ClientError::Rpc(error)) => return Err(error),
         Err(error) => panic!("{error:?}"),
@@ -76,7 +83,7 @@ pub fn client(listener: &Listener) -> ClientBuilder<Plain> {
 }
 
 pub fn client_of(address: Address) -> ClientBuilder<Plain> {
-    ClientBuilder::new("echo").address(address).connect_timeout(Duration::from_secs(5))
+    ClientBuilder::new("echo").address(address).caller_name("test").connect_timeout(Duration::from_secs(5))
 }
 
 /// One accepted connection.
