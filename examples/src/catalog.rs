@@ -1,7 +1,10 @@
 //! The catalogue: TMF620's resources over the [store](crate::store).
 
 use faststr::FastStr;
-use volo_thrift::ServerError;
+use volo_thrift::{
+    ServerError,
+    protocol::{Map, Set},
+};
 
 use crate::{
     fault::Fault,

@@ -29,11 +29,17 @@ impl Fault {
         })
     }
 
-    /// A refusal with the status HTTP would have.
-    pub fn refused(status: i32, reason: impl Into<String>) -> Self {
+    /// A refusal with the status HTTP would have: 400, 409 or 422.
+    pub fn refused(status: i32, message: impl Into<String>) -> Self {
+        let reason = match status {
+            400 => "bad request",
+            409 => "conflict",
+            _ => "unprocessable",
+        };
         Fault::Refused(ApiError {
             code: status.to_string().into(),
-            reason: reason.into().into(),
+            reason: reason.into(),
+            message: Some(message.into().into()),
             status: Some(status),
             ..Default::default()
         })

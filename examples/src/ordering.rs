@@ -1,7 +1,10 @@
 //! The ordering service: takes orders for what the catalogue, asked over the wire, says can be ordered.
 
 use faststr::FastStr;
-use volo_thrift::ServerError;
+use volo_thrift::{
+    ServerError,
+    protocol::{Map, Set},
+};
 
 use crate::{
     clock::now,
@@ -55,10 +58,10 @@ impl OrderingHandler {
     }
 
     async fn change(&self, id: FastStr, change: ProductOrderUpdate) -> Result<ProductOrder, Fault> {
-        let bytes = encode(&change)?;
+        let bytes = encode(&change);
         let order = self.orders.update(id, move |order| {
             let before = order.state;
-            decode_onto(order, bytes)?;
+            decode_onto(order, &bytes)?;
             allow(before, order.state)
         });
         let order = order.await?;

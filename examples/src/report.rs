@@ -7,6 +7,9 @@ use hdrhistogram::Histogram;
 /// Two digits are exact; a hundredth of a bar's length is beyond what loopback repeats.
 const SIGNIFICANT_DIGITS: u8 = 2;
 
+/// Longer calls count as this long.
+const LONGEST_US: u64 = 3_600_000_000;
+
 /// Latencies of calls by method; its `Display` is a table.
 #[derive(Default)]
 pub struct Report {
@@ -25,7 +28,8 @@ impl Report {
 
     fn record(&mut self, method: &'static str, elapsed_us: u64) {
         let histogram = self.methods.entry(method).or_insert_with(|| {
-            Histogram::new(SIGNIFICANT_DIGITS).expect("two digits are within a histogram's bounds")
+            Histogram::new_with_bounds(1, LONGEST_US, SIGNIFICANT_DIGITS)
+                .expect("the bounds are far enough apart")
         });
         histogram.saturating_record(elapsed_us);
     }

@@ -107,7 +107,7 @@ impl Samples {
     }
 
     /// An order of one item for each of the offerings.
-    pub fn order(&mut self, offerings: impl IntoIterator<Item = FastStr>) -> ProductOrderCreate {
+    pub fn order(&mut self, offerings: Vec<FastStr>) -> ProductOrderCreate {
         let items = offerings.into_iter().map(|id| self.order_item(id)).collect();
         ProductOrderCreate {
             category: Some(text("B2C product order")),

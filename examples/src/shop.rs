@@ -110,16 +110,16 @@ impl Shop {
 pub struct Running {
     address: Address,
     stop: oneshot::Sender<()>,
-    task: JoinHandle<volo_core::Result<()>>,
+    task: JoinHandle<()>,
 }
 
 impl Running {
     /// Starts a server; port 0 takes any free one.
     pub async fn start(server: Server, address: &Address) -> Result<Self, BoxError> {
-        let bound = server.bind(address).await?;
+        let bound = server.bind(address.clone()).await?;
         let address = bound.local_address().clone();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(bound.run_with_shutdown(async {
+        let task = tokio::spawn(bound.serve(async {
             let _ = stopped.await;
         }));
         Ok(Running { address, stop, task })
@@ -133,6 +133,6 @@ impl Running {
     /// Ends it after the calls under way.
     pub async fn stop(self) -> Result<(), BoxError> {
         drop(self.stop);
-        Ok(self.task.await??)
+        Ok(self.task.await?)
     }
 }

@@ -189,8 +189,8 @@ impl<T: Resource> Collection<T> {
     /// Sets the fields that `change` has. Its field ids are those of the resource, so decoding it onto the resource
     /// is the merge.
     pub async fn patch(&self, id: FastStr, change: &impl Value) -> Result<T, Fault> {
-        let change = encode(change)?;
-        self.update(id, |resource| decode_onto(resource, change)).await
+        let change = encode(change);
+        self.update(id, move |resource| decode_onto(resource, &change)).await
     }
 
     /// Removes a resource and gives what it was.
@@ -244,7 +244,7 @@ fn table<T: Resource>() -> TableDefinition<'static, &'static str, &'static [u8]>
 
 fn decode<T: Resource>(stored: &[u8]) -> Result<T, Fault> {
     let mut resource = T::default();
-    decode_onto(&mut resource, stored.to_vec().into())?;
+    decode_onto(&mut resource, stored)?;
     Ok(resource)
 }
 
@@ -256,9 +256,9 @@ fn next_id<T: Resource>(transaction: &WriteTransaction) -> Result<FastStr, Fault
 }
 
 fn put<T: Resource>(transaction: &WriteTransaction, resource: &T) -> Result<(), Fault> {
-    let bytes = encode(resource)?;
+    let bytes = encode(resource);
     let replaced =
-        match transaction.open_table(table::<T>())?.insert(resource.id().as_str(), bytes.as_ref())? {
+        match transaction.open_table(table::<T>())?.insert(resource.id().as_str(), bytes.as_slice())? {
             Some(stored) => Some(decode::<T>(stored.value())?.status()),
             None => None,
         };

@@ -32,6 +32,7 @@ const PAGE_SIZE: i32 = 20;
 const PAGES: i32 = 200;
 const RETRIEVALS: usize = 5000;
 const ORDERS: usize = 400;
+const ITEMS_MAX: usize = 3;
 const PATCHES: usize = 200;
 const CANCELLATIONS: usize = 100;
 
@@ -110,8 +111,9 @@ impl Tour {
     async fn order(&mut self, launched: &[FastStr]) -> Result<Vec<FastStr>, BoxError> {
         let mut orders = Vec::with_capacity(ORDERS);
         for number in 0..ORDERS {
-            let items = (0..=number % 3).map(|_| launched[self.samples.index(launched.len())].clone());
-            let order = self.samples.order(items.collect::<Vec<_>>());
+            let items = 1 + number % ITEMS_MAX;
+            let offerings = (0..items).map(|_| launched[self.samples.index(launched.len())].clone()).collect();
+            let order = self.samples.order(offerings);
             let order =
                 self.report.time("createProductOrder", self.ordering.create_product_order(order)).await?;
             orders.push(order.id);
@@ -155,7 +157,7 @@ impl Tour {
     }
 
     async fn order_unknown(&mut self) -> Result<(), BoxError> {
-        let order = self.samples.order([FastStr::from("no-such-offering")]);
+        let order = self.samples.order(vec![FastStr::from("no-such-offering")]);
         match self.report.time("createProductOrder", self.ordering.create_product_order(order)).await {
             Err(ClientError::Exception(ProductOrderingServiceCreateProductOrderException::NotFound(
                 NotFound { resource, id, .. },

@@ -1,6 +1,9 @@
 //! Cycles and order in a directed graph of numbered nodes, without recursion: an IDL may chain things
 //! arbitrarily far.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
+
 /// Strongly connected components by Tarjan's algorithm; each one after all components it has edges into.
 pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     const NEW: usize = usize::MAX;
@@ -60,9 +63,9 @@ pub(crate) fn cycles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
 /// A shortest cycle through the smallest node of a component.
 fn cycle_within(component: &[usize], edges: &[Vec<usize>]) -> Option<Vec<usize>> {
     let start = *component.iter().min()?;
-    let members: std::collections::HashSet<usize> = component.iter().copied().collect();
-    let mut before = std::collections::HashMap::new();
-    let mut queue = std::collections::VecDeque::from([start]);
+    let members: HashSet<usize> = component.iter().copied().collect();
+    let mut before: HashMap<usize, usize> = HashMap::new();
+    let mut queue = VecDeque::from([start]);
     while let Some(node) = queue.pop_front() {
         for &to in edges[node].iter().filter(|to| members.contains(to)) {
             if to == start {
@@ -73,8 +76,8 @@ fn cycle_within(component: &[usize], edges: &[Vec<usize>]) -> Option<Vec<usize>>
                 path.reverse();
                 return Some(path);
             }
-            if !before.contains_key(&to) {
-                before.insert(to, node);
+            if let Entry::Vacant(slot) = before.entry(to) {
+                slot.insert(node);
                 queue.push_back(to);
             }
         }
@@ -127,20 +130,19 @@ mod tests {
             for (from, targets) in edges.iter().enumerate() {
                 targets.iter().for_each(|to| reach[from][*to] = true);
             }
-            for k in 0..n {
-                for i in 0..n {
-                    for j in 0..n {
-                        reach[i][j] |= reach[i][k] && reach[k][j];
-                    }
+            for middle in 0..n {
+                let beyond = reach[middle].clone();
+                for row in reach.iter_mut().filter(|row| row[middle]) {
+                    row.iter_mut().zip(&beyond).for_each(|(reached, more)| *reached |= more);
                 }
             }
             let found = components(&edges);
             let place = |node| found.iter().position(|component| component.contains(&node)).unwrap();
-            for i in 0..n {
-                for j in 0..n {
-                    let together = i == j || (reach[i][j] && reach[j][i]);
+            for (i, row) in reach.iter().enumerate() {
+                for (j, reached) in row.iter().enumerate() {
+                    let together = i == j || (*reached && reach[j][i]);
                     assert_eq!(place(i) == place(j), together, "{edges:?}");
-                    assert!(!reach[i][j] || place(j) <= place(i), "{edges:?}");
+                    assert!(!reached || place(j) <= place(i), "{edges:?}");
                 }
             }
             assert_eq!(found.iter().map(Vec::len).sum::<usize>(), n);

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+mod builder;
 mod check;
 mod consts;
 pub mod diag;
@@ -21,6 +22,7 @@ mod scope;
 pub mod source;
 mod suggest;
 
+pub use builder::Builder;
 pub use options::Options;
 
 use diag::Diagnostic;

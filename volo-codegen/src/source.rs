@@ -73,6 +73,11 @@ impl MemorySource {
         let files = files.into_iter().map(|(path, text)| (tidy_text(path.as_ref()), text.into()));
         MemorySource { files: files.collect() }
     }
+
+    /// Adds a file, or replaces the one of that path.
+    pub fn insert(&mut self, path: &str, text: impl Into<Vec<u8>>) {
+        self.files.insert(tidy_text(path), text.into());
+    }
 }
 
 impl Source for MemorySource {

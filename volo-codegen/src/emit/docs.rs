@@ -52,7 +52,7 @@ fn escape(line: &str) -> String {
         out.push('\\');
     }
     // A line with an odd number of ticks has none that are meant as code.
-    let ticks_pair = line.matches('`').count() % 2 == 0 && !line.contains("``");
+    let ticks_pair = line.matches('`').count().is_multiple_of(2) && !line.contains("``");
     let mut in_code = false;
     let mut rest = line;
     while let Some(c) = rest.chars().next() {

@@ -42,6 +42,8 @@ impl<'a> Resolver<'a, '_> {
         let mut names: HashMap<&str, Span> = HashMap::new();
         let mut implicit: Vec<&ast::Field> = Vec::new();
         let mut next = -1i64;
+        let largest = written.iter().filter_map(|field| field.id).map(|(id, _)| id).max();
+        let free = largest.map(|id| id.max(0).saturating_add(1)).filter(|free| i16::try_from(*free).is_ok());
         for field in written {
             let span = field.meta.name_span;
             self.check_portable(&field.name, span);
@@ -57,8 +59,6 @@ impl<'a> Resolver<'a, '_> {
             let id_span = field.id.map_or(span, |(_, span)| span);
             if let Some(earlier) = id.and_then(|id| ids.insert(id, id_span)) {
                 let message = format!("{owner} has two fields with id {}", id.unwrap_or_default());
-                let largest = written.iter().filter_map(|field| field.id).map(|(id, _)| id).max();
-                let free = largest.map(|id| id + 1).filter(|free| i16::try_from(*free).is_ok());
                 let diagnostic = Diagnostic::error("duplicate-id", message)
                     .at(id_span, "again here")
                     .at(earlier, "first used here")

@@ -4,8 +4,9 @@
 
 mod field;
 mod service;
+mod words;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::ast;
 use crate::diag::Diagnostic;
@@ -32,113 +33,6 @@ pub(crate) enum Target {
     Arg(ServiceId, usize, usize),
 }
 
-/// Names that Apache's compiler refuses because some language it generates reserves them.
-const NOT_PORTABLE: &[&str] = &[
-    "BEGIN",
-    "END",
-    "__CLASS__",
-    "__DIR__",
-    "__FILE__",
-    "__FUNCTION__",
-    "__LINE__",
-    "__METHOD__",
-    "__NAMESPACE__",
-    "abstract",
-    "alias",
-    "and",
-    "args",
-    "as",
-    "assert",
-    "begin",
-    "break",
-    "case",
-    "catch",
-    "class",
-    "clone",
-    "continue",
-    "declare",
-    "def",
-    "default",
-    "del",
-    "delete",
-    "do",
-    "dynamic",
-    "elif",
-    "else",
-    "elseif",
-    "elsif",
-    "end",
-    "enddeclare",
-    "endfor",
-    "endforeach",
-    "endif",
-    "endswitch",
-    "endwhile",
-    "ensure",
-    "except",
-    "exec",
-    "finally",
-    "float",
-    "for",
-    "foreach",
-    "from",
-    "function",
-    "global",
-    "goto",
-    "if",
-    "implements",
-    "import",
-    "in",
-    "inline",
-    "instanceof",
-    "interface",
-    "is",
-    "lambda",
-    "module",
-    "native",
-    "new",
-    "next",
-    "nil",
-    "not",
-    "or",
-    "package",
-    "pass",
-    "public",
-    "print",
-    "private",
-    "protected",
-    "raise",
-    "redo",
-    "rescue",
-    "retry",
-    "register",
-    "return",
-    "self",
-    "sizeof",
-    "static",
-    "super",
-    "switch",
-    "synchronized",
-    "then",
-    "this",
-    "throw",
-    "transient",
-    "try",
-    "undef",
-    "unless",
-    "unsigned",
-    "until",
-    "use",
-    "var",
-    "virtual",
-    "volatile",
-    "when",
-    "while",
-    "with",
-    "xor",
-    "yield",
-];
-
 pub(crate) struct Resolved<'a> {
     pub(crate) model: Model,
     pub(crate) scopes: Scopes,
@@ -156,7 +50,6 @@ pub(crate) fn resolve<'a>(
         model: Model::default(),
         pending: Vec::new(),
         diagnostics,
-        not_portable: NOT_PORTABLE.iter().copied().collect(),
     };
     let items: Vec<Vec<Item>> = resolver.declare(files);
     for (index, ((loaded, items), (id, source))) in files.iter().zip(items).zip(sources.iter()).enumerate() {
@@ -175,7 +68,6 @@ struct Resolver<'a, 'd> {
     model: Model,
     pending: Vec<Pending<'a>>,
     diagnostics: &'d mut Vec<Diagnostic>,
-    not_portable: HashSet<&'static str>,
 }
 
 impl<'a> Resolver<'a, '_> {
@@ -415,7 +307,7 @@ impl<'a> Resolver<'a, '_> {
     }
 
     fn check_portable(&mut self, name: &str, span: Span) {
-        if self.not_portable.contains(name) {
+        if words::is_reserved_elsewhere(name) {
             let message = format!("`{name}` is a reserved word in other languages");
             let diagnostic = Diagnostic::warning("portable-name", message)
                 .at(span, "Apache's compiler refuses this name")

@@ -278,9 +278,10 @@ mod tests {
         const BUFFERED_MAX: usize = 100_000;
         let (mut output, mut sink, mut all) = (Output::default(), Sink::new(1_000, 1), Vec::new());
         let mut cx = Context::from_waker(Waker::noop());
+        let body = Bytes::from(vec![9; 100]);
         for _ in 0..20_000 {
             while output.poll_send(&mut cx, &mut sink, BUFFERED_MAX).is_pending() {}
-            put(&mut output, 300, &Bytes::new(), &mut all);
+            put(&mut output, 300, &body, &mut all);
             let capacity = output.buffer.as_ref().unwrap().capacity();
             assert!(capacity <= 4 * BUFFERED_MAX, "{capacity} bytes for at most {BUFFERED_MAX}");
         }

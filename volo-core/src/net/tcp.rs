@@ -161,7 +161,7 @@ mod tests {
             match connect(address, &options).await {
                 Ok(link) => waiting.push(link),
                 Err(error) => {
-                    assert!((50..1_000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+                    assert!((50..5_000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
                     break error;
                 }
             }

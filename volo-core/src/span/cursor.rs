@@ -385,7 +385,7 @@ mod tests {
         assert_eq!(written(1, 0, |cursor| cursor.put(1, 1)), Some(vec![1]));
         let mut out = OutBuf::default();
         let done = out.write(Size::inline(1), 0, &mut |span| {
-            drop(span.cursor().put(1, 1));
+            let _ = span.cursor().put(1, 1);
             Ok(())
         });
         assert!(done.is_err());

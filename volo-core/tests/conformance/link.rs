@@ -225,6 +225,13 @@ pub(crate) async fn a_dropped_peer_ends_the_stream(mut ends: Ends) {
     drop(ends.client);
     assert_eq!(ends.server.expect().await, payload(100, 1));
     assert_eq!(ends.server.recv().await.unwrap(), None);
+    let error = loop {
+        if let Err(error) = ends.server.send(&payload(1_000, 1)).await {
+            break error;
+        }
+    };
+    assert!(error.is_closed(), "{error}");
+    assert!(ends.server.ready().await.unwrap_err().is_closed());
 }
 
 /// Lets the runtime notice what the peer did.
@@ -248,6 +255,7 @@ pub(crate) async fn idle_means_open_and_silent(mut ends: Ends) {
     ends.client.flush().await.unwrap();
     until_not_idle(&mut ends.server).await; // something is unread
     assert!(!ends.server.link.idle_ok(), "a no is final");
+    assert!(ends.server.recv().await.is_err(), "a byte may be lost");
     drop(ends.server);
     until_not_idle(&mut ends.client).await; // the peer is gone
 }

@@ -89,11 +89,9 @@ def echo(client, known, unknown):
 
 
 def walk(protocol, transport):
-    checks = 0
     with connect(TypesService.Client, sys.argv[1], protocol, transport) as client:
         for known, unknown in messages():
             echo(client, known, unknown)
-            checks += 1
 
         nested = Types(name="point", aStruct=Point(x=1, y=2, z=3), plainBool=False, plainI64=0)
         expect(client.echo(nested, False, []).aStruct, Point(x=1, y=2), "a struct with an unknown field")
@@ -114,7 +112,6 @@ def walk(protocol, transport):
         except TApplicationException as error:
             expect(error.type, TApplicationException.UNKNOWN_METHOD, "type of the exception")
         echo(client, {"aBool": True}, {})  # and the connection lives
-    return checks + 5
 
 
 run_everywhere("evolution", walk)

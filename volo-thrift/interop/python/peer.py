@@ -13,6 +13,8 @@ PROTOCOLS = {"binary": TBinaryProtocol, "compact": TCompactProtocol}
 TRANSPORTS = {"framed": TFramedTransport, "buffered": TBufferedTransport}
 TIMEOUT_MS = 5_000
 
+checks = itertools.count()
+
 
 @contextlib.contextmanager
 def connect(client_type, address, protocol, transport):
@@ -30,12 +32,13 @@ def connect(client_type, address, protocol, transport):
 
 def run_everywhere(title, walk):
     """Calls `walk(protocol, transport)` for all four combinations and ends the process with 1 if any failed."""
-    failures = 0
+    failures, done = 0, next(checks)
     for protocol, transport in itertools.product(PROTOCOLS, TRANSPORTS):
         name = f"{title} {protocol} {transport}"
         try:
-            count = walk(protocol, transport)
-            print(f"ok   {name}: {count} checks")
+            walk(protocol, transport)
+            before, done = done, next(checks)
+            print(f"ok   {name}: {done - before - 1} checks")
         except Exception as error:  # the next combination is still worth knowing
             failures += 1
             print(f"FAIL {name}: {type(error).__name__}: {error}")
@@ -44,5 +47,6 @@ def run_everywhere(title, walk):
 
 def expect(actual, wanted, what):
     """Fails with both values unless they are equal."""
+    next(checks)
     if actual != wanted:
         raise AssertionError(f"{what}: {actual!r} instead of {wanted!r}")

@@ -96,7 +96,5 @@ def walk(protocol, transport):
         cancellation = CancelProductOrderCreate(productOrder=EntityRef(id=order.id))
         expect(ordering.createCancelProductOrder(cancellation).state, TaskState.DONE, "the cancellation's state")
         expect(ordering.retrieveProductOrder(order.id).state, OrderState.CANCELLED, "state after it")
-    return 11
-
 
 run_everywhere("shop", walk)

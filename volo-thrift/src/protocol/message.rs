@@ -104,12 +104,12 @@ pub(super) fn decode_failed(error: DecodeError, what: &str, place: &str, limits:
     Error::protocol(format!("can't decode {what}: {error}{limit}; {place}")).with_source(error)
 }
 
-/// A type's name without its path.
+/// A type's name without its path and arguments.
 fn short_name<T>() -> &'static str {
     let name = type_name::<T>();
     let end = name.find('<').unwrap_or(name.len());
     let start = name[..end].rfind("::").map_or(0, |at| at + 2);
-    &name[start..]
+    &name[start..end]
 }
 
 /// The declared exceptions of a method: one of them, as a field of the result struct.

@@ -65,7 +65,7 @@ impl Scanner {
         if self.header {
             let header = match self.protocol {
                 Protocol::Binary => binary_header(bytes, self.len_max),
-                Protocol::Compact => compact_header(bytes),
+                Protocol::Compact => compact_header(bytes, self.len_max),
             };
             match header {
                 Ok(len) => (self.at, self.header) = (len, false),
@@ -98,7 +98,7 @@ impl Scanner {
 
     fn walk<R: Reader>(&mut self, mut reader: R) -> Result<(), DecodeError> {
         let start = self.at;
-        while let Some(open) = self.open.last_mut() {
+        while let (levels, Some(open)) = (self.open.len(), self.open.last_mut()) {
             let next = match open {
                 Open::Items { left: 0, .. } => None,
                 Open::Items { types, left } => Some(types[usize::from(*left % 2 == 1)]),
@@ -112,6 +112,10 @@ impl Scanner {
                 self.at = start + reader.position();
                 continue;
             };
+            // The outermost entry is not a level but the value itself.
+            if is_nested(value) && levels > self.depth_max {
+                return Err(DecodeError::TooDeep);
+            }
             let in_head =
                 value == Type::Bool && R::PROTOCOL == Protocol::Compact && matches!(open, Open::Fields);
             let (inner, jump) = if in_head { (None, 0) } else { enter(&mut reader, value)? };
@@ -133,10 +137,6 @@ impl Scanner {
     }
 
     fn push(&mut self, inner: Open, from: usize) -> Result<(), DecodeError> {
-        // The outermost entry is not a level but the value itself.
-        if self.open.len() > self.depth_max {
-            return Err(DecodeError::TooDeep);
-        }
         // Every element takes a byte at least.
         if let Open::Items { left, .. } = inner
             && left > self.len_max.saturating_sub(from)
@@ -206,6 +206,11 @@ fn items(
     Ok((Some(Open::Items { types: [first, second], left }), 0))
 }
 
+/// Whether a value is a level of nesting, empty or not.
+fn is_nested(value: Type) -> bool {
+    matches!(value, Type::Struct | Type::List | Type::Set | Type::Map)
+}
+
 /// Bytes of a value, if they are the same for all values of its type.
 fn width(protocol: Protocol, value: Type) -> Option<usize> {
     let binary = protocol == Protocol::Binary;
@@ -240,7 +245,7 @@ fn binary_header(bytes: &[u8], len_max: usize) -> Result<usize, DecodeError> {
 }
 
 /// Bytes of a Compact message header: magic number, version and type, sequence id, name.
-fn compact_header(bytes: &[u8]) -> Result<usize, DecodeError> {
+fn compact_header(bytes: &[u8], len_max: usize) -> Result<usize, DecodeError> {
     let limits = DecodeLimits { depth_max: 0, memory_max: 0 };
     let version_ok = bytes.first().is_none_or(|magic| *magic == 0x82)
         && bytes.get(1).is_none_or(|version| version & 0x1f == 1);
@@ -251,6 +256,9 @@ fn compact_header(bytes: &[u8]) -> Result<usize, DecodeError> {
     let mut reader = CompactReader::borrowed(rest, limits);
     reader.text_head()?; // the sequence id, encoded like a length
     let name = reader.text_head()?;
-    reader.take(name)?;
-    Ok(2 + reader.position())
+    let len = name.saturating_add(2 + reader.position());
+    if len > len_max {
+        return Err(DecodeError::TooLong);
+    }
+    if len > bytes.len() { Err(DecodeError::UnexpectedEnd) } else { Ok(len) }
 }

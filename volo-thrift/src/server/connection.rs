@@ -156,7 +156,7 @@ impl Connection {
         self.heed_shutdown(cx)?;
         self.answer_finished(cx, &mut turn)?;
         self.take_requests(cx, &mut turn)?;
-        let flushed = self.link.poll_flush(cx)?.is_ready();
+        let flushed = self.flush(cx, &mut turn)?;
         self.account_memory()?;
         if self.advance(cx, &mut turn, flushed)? {
             return Poll::Ready(Ok(()));
@@ -194,14 +194,14 @@ impl Connection {
     }
 
     fn heed_shutdown(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        let Some(watcher) = &mut self.watcher else { return Ok(()) };
-        let Poll::Ready(phase) = watcher.poll_change(cx) else { return Ok(()) };
-        if phase == Phase::Over {
-            return Err(Error::new(ErrorKind::Draining, "connection outlived drain_timeout"));
-        }
-        if self.stage == Stage::Serving {
-            self.stage = Stage::Draining(TURN_REQUESTS);
-            self.announce(cx)?;
+        while let Some(Poll::Ready(phase)) = self.watcher.as_mut().map(|watcher| watcher.poll_change(cx)) {
+            if phase == Phase::Over {
+                return Err(Error::new(ErrorKind::Draining, "connection outlived drain_timeout"));
+            }
+            if self.stage == Stage::Serving {
+                self.stage = Stage::Draining(TURN_REQUESTS);
+                self.announce(cx)?;
+            }
         }
         Ok(())
     }
@@ -366,6 +366,16 @@ impl Connection {
             Some(reply) => self.answer(cx, turn, reply),
             None => Ok(()),
         }
+    }
+
+    /// Hands the replies to the transport; true when it took them all.
+    fn flush(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Result<bool> {
+        let was_full = self.unwritten.is_some() || self.link.buffered() >= self.core.limits.write_buffer_max;
+        let before = self.link.flushed();
+        let flushed = self.link.poll_flush(cx)?.is_ready();
+        // What waited for room may go on now, and nothing else would wake this task.
+        turn.again |= was_full && self.link.flushed() > before;
+        Ok(flushed)
     }
 
     /// Counts what this connection holds; one that asks for much when there is none left has to go.

@@ -7,6 +7,12 @@ pub mod consts;
 /// Of `names.thrift`.
 #[path = "../../golden/names.rs"]
 pub mod names;
+/// Of `service.thrift`.
+#[path = "../../golden/service.rs"]
+pub mod service;
+/// Of `service_names.thrift`.
+#[path = "../../golden/service_names.rs"]
+pub mod service_names;
 /// Of `types.thrift`.
 #[path = "../../golden/types.rs"]
 pub mod types;

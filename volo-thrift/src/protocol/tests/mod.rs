@@ -1,10 +1,14 @@
 //! Tests of the protocols as a whole, over types written like generated ones.
 
+mod hostile;
+mod message;
+mod random;
+mod scan;
 mod types;
 mod vectors;
 
 use bytes::Bytes;
-use types::{Node, Sample};
+use types::{Holder, Keeper, Node, Sample};
 use volo_core::{DecodeLimits, Encode, Error, Raw, span::OutBuf};
 
 use super::{Protocol, Typed, Value, decode};

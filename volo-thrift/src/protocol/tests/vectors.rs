@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::{types::Holder, *};
+use super::*;
 use crate::protocol::{Map, Uuid};
 
 #[track_caller]

@@ -1,0 +1,25 @@
+//! One module for each command: its arguments, and how it runs.
+
+pub(crate) mod generate;
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Fine,
+    /// There is something to mend in what the user gave.
+    Findings,
+    /// Something could not be read or written.
+    Unusable,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Fine => ExitCode::SUCCESS,
+            Status::Findings => ExitCode::from(1),
+            Status::Unusable => ExitCode::from(2),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A shutdown loses no accepted call and doesn't dawdle.
+
+mod server_support;
+
+use std::time::{Duration, Instant};
+
+use server_support::{Caller, FRAMED, Probe, Running, TTHEADER, soon};
+use volo_core::{Address, net};
+use volo_thrift::{Limits, Server, wire::MessageKind};
+
+async fn start(limits: Limits) -> (Running, Probe) {
+    let probe = Probe::default();
+    let server = Server::new().limits(limits).add_service(probe.clone()).bind("127.0.0.1:0").await.unwrap();
+    (Running::start(server), probe)
+}
+
+/// Ends the connection as a client does that saw the server's end of it.
+async fn leave(mut caller: Caller) {
+    assert_eq!(soon(caller.receive()).await.unwrap(), None, "the server ends the stream");
+}
+
+#[tokio::test]
+async fn idle_connections_end_at_once() {
+    let (mut running, _) = start(Limits::default()).await;
+    let mut callers = vec![
+        running.connect(FRAMED).await,
+        running.connect(TTHEADER).await,
+        running.connect(TTHEADER).await.out_of_order(),
+    ];
+    for caller in &mut callers {
+        soon(caller.call("echo", 1, "hi")).await;
+    }
+    callers.push(running.connect(FRAMED).await); // never said anything, never will
+    let began = Instant::now();
+    running.stop();
+    soon(running.task).await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(200), "took {:?}", began.elapsed());
+    drop(callers);
+}
+
+#[tokio::test]
+async fn calls_under_way_and_those_already_sent_are_answered() {
+    let (mut running, probe) = start(Limits::default()).await;
+    let (mut framed, mut header) = (running.connect(FRAMED).await, running.connect(TTHEADER).await);
+    for caller in [&mut framed, &mut header] {
+        soon(caller.call("echo", 1, "hi")).await;
+        caller.send(MessageKind::Call, "slow", 2, "80").await;
+        caller.send(MessageKind::Call, "echo", 3, "behind it").await;
+    }
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    running.stop();
+    for (mut caller, tells) in [(framed, false), (header, true)] {
+        for id in [2, 3] {
+            let answer = soon(caller.answer()).await;
+            assert_eq!((answer.id, answer.notes.closing), (id, tells));
+            answer.text();
+        }
+        leave(caller).await;
+    }
+    soon(running.task).await.unwrap();
+    assert_eq!(probe.journal.lines().len(), 2 + 4 + 2);
+}
+
+#[tokio::test]
+async fn a_multiplexing_client_is_told_and_its_late_calls_are_not_executed() {
+    let (mut running, probe) = start(Limits::default()).await;
+    let mut caller = running.connect(TTHEADER).await.out_of_order();
+    caller.send(MessageKind::Call, "slow", 7, "100").await;
+    soon(caller.call("echo", 1, "hi")).await;
+    running.stop();
+    let notice = soon(caller.answer()).await;
+    assert_eq!((notice.id, notice.name.as_str(), notice.notes.closing), (0, "none", true));
+    let late = soon(caller.call("echo", 8, "too late")).await;
+    assert!(late.id == 8 && late.notes.not_executed && late.notes.closing, "{late:?}");
+    assert_eq!(late.fault().1, "server is shutting down");
+    assert_eq!(soon(caller.answer()).await.id, 7, "accepted before");
+    leave(caller).await;
+    soon(running.task).await.unwrap();
+    assert!(!probe.journal.lines().contains(&"echo too late".to_owned()));
+}
+
+#[tokio::test]
+async fn new_connections_are_refused_at_once() {
+    let (mut running, _) = start(Limits::default()).await;
+    let mut caller = running.connect(FRAMED).await;
+    caller.send(MessageKind::Call, "slow", 1, "100").await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    running.stop();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let refused = net::connect(&running.address, &Default::default()).await;
+    assert!(refused.err().unwrap().is_connect());
+    assert_eq!(soon(caller.answer()).await.id, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_too_long_is_given_up() {
+    let probe = Probe::default();
+    let mut limits = Limits::default();
+    limits.drain_timeout = Duration::from_secs(5);
+    let server = Server::new().limits(limits).add_service(probe.clone());
+    let mut running = Running::start(server.bind("mem://given-up").await.unwrap());
+    let mut caller = running.connect(FRAMED).await;
+    caller.send(MessageKind::Call, "slow", 1, "60000").await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let began = tokio::time::Instant::now();
+    running.stop();
+    running.task.await.unwrap();
+    assert_eq!(began.elapsed().as_secs(), 5);
+    assert!(matches!(caller.receive().await, Ok(None) | Err(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shutdowns_under_load_lose_no_accepted_call() {
+    for _ in 0..20 {
+        let (mut running, probe) = start(Limits::default()).await;
+        let mut clients = Vec::new();
+        for _ in 0..4 {
+            let caller = running.connect(TTHEADER).await;
+            clients.push(tokio::spawn(call_until_told(caller)));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        running.stop();
+        soon(running.task).await.unwrap();
+        let mut answered = 0;
+        for client in clients {
+            answered += soon(client).await.unwrap();
+        }
+        let executed = probe.journal.lines().len();
+        assert!(executed == answered && executed > 0, "{executed} executed, {answered} answered");
+    }
+}
+
+/// Calls one after the other; gives the number of answers.
+async fn call_until_told(mut caller: Caller) -> usize {
+    let mut answered = 0;
+    for id in 1.. {
+        let args = server_support::Text { text: "x".into() };
+        if caller.send_value(MessageKind::Call, "echo", id, args).await.is_err() {
+            break;
+        }
+        let Ok(Some(answer)) = caller.receive().await else { break };
+        answered += 1;
+        if answer.notes.closing {
+            break;
+        }
+    }
+    answered
+}
+
+/// The signals themselves are the system's business; that one of them ends `run` is ours.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_signal_ends_the_process_in_order() {
+    let server = tokio::spawn(Server::new().add_service(Probe::default()).run("mem://signalled"));
+    // One thread runs all: once the address is there, the signals are watched as well.
+    while net::connect(&Address::Mem("signalled".into()), &Default::default()).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    let pid = std::process::id().to_string();
+    let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(sent.success());
+    soon(server).await.unwrap().unwrap();
+}
