@@ -1,8 +1,10 @@
 //! The client: calls through tower layers over pooled or multiplexed connections.
 
+mod auto;
 mod builder;
 mod call;
 mod connection;
+mod hello;
 mod mux;
 mod mux_task;
 mod options;

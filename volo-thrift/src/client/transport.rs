@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use volo_core::{Error, ErrorKind, Request, Response, Result};
 
-use super::{mux::Mux, pingpong::PingPong, reply};
+use super::{auto::Auto, mux::Mux, pingpong::PingPong, reply};
 
 /// How requests reach peers.
 #[derive(Debug)]
 pub(super) enum Transport {
+    /// As each server offers.
+    Auto(Arc<Auto>),
     /// Every call has a connection for itself while it lasts.
     PingPong(PingPong),
     /// Calls share connections.
@@ -25,6 +27,7 @@ impl Transport {
         let message = match (&*self, address) {
             (Transport::Invalid(text), _) => return Err(Error::new(ErrorKind::Config, text.as_str())),
             (_, None) => return Err(Error::new(ErrorKind::Config, "the client has no address to call")),
+            (Transport::Auto(auto), Some(address)) => auto.call(address, request).await?,
             (Transport::PingPong(pingpong), Some(address)) => pingpong.call(address, &request).await?,
             (Transport::Mux(mux), Some(address)) => mux.call(address, request).await?,
         };

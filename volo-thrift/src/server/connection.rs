@@ -292,7 +292,13 @@ impl Connection {
         let arrived = self.arrival(frame.len()).unwrap_or(turn.now);
         let dialect = self.framer.dialect().ok_or_else(|| Error::internal("a frame of no dialect"))?;
         match wire::parse(frame, dialect, &self.core.limits) {
-            Ok(incoming) => self.start_or_hold(cx, turn, Ticket::new(&incoming, arrived), incoming),
+            Ok(incoming) => match Reply::to_hello(&incoming, self.core.instance, &self.peer) {
+                None => {
+                    let ticket = Ticket::new(&incoming, arrived, &self.core);
+                    self.start_or_hold(cx, turn, ticket, incoming)
+                }
+                Some(hello) => self.answer(cx, turn, hello),
+            },
             Err(error) => self.refuse_bytes(cx, turn, &error),
         }
     }
