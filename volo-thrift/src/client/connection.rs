@@ -189,6 +189,7 @@ impl<S> Connection<S> {
         let range = written.map_err(WriteError::Request)?;
         self.calls.mark_sent(id, range.start);
         self.greeting = None;
+        self.strays = self.strays.saturating_sub(1); // some servers answer oneway calls, too
         Poll::Ready(Ok(range))
     }
 

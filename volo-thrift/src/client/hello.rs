@@ -36,7 +36,7 @@ pub(super) async fn connect(
 ) -> Result<Box<dyn Link>> {
     let link = net::connect(address, options).await?;
     let greeting = Some((keys::HELLO, Hello::QUESTION));
-    let settings = Arc::new(Settings { greeting, ..Settings::clone(settings) });
+    let settings = Arc::new(Settings { greeting, flags: 0, ..Settings::clone(settings) });
     let mut connection = Connection::new(link, settings, 1);
     let expected = connection
         .expected_hello(instance)

@@ -86,10 +86,7 @@ impl Drop for Held {
 }
 
 /// Sends the request and waits for its reply; the connection is clean afterwards only if all went well.
-pub(super) async fn exchange(
-    connection: &mut Connection<()>,
-    request: &Request,
-) -> Result<Option<Incoming>> {
+pub(super) async fn exchange(connection: &mut Connection<()>, request: &Request) -> Result<Option<Incoming>> {
     let Ok(id) = connection.calls.open((), request.context.deadline) else {
         return Err(Error::internal("a connection was used for two calls at a time"));
     };

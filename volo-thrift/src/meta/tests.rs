@@ -60,8 +60,7 @@ fn numbers_become_text() {
 fn names_travel_when_there_are_some() {
     let now = Instant::now();
     let timeout = Duration::from_millis(50);
-    let names =
-        Identity { caller: "shop".into(), callee: "catalog".into(), connect_timeout: Some(timeout) };
+    let names = Identity { caller: "shop".into(), callee: "catalog".into(), connect_timeout: Some(timeout) };
     let mut header = Header::default();
     write_request(&mut header, &Context::new("", "ping"), MessageKind::Oneway, &names, now);
     assert_eq!(texts(&header), ["9=ping", "22=4", "3=shop", "6=catalog", "17=50"]);

@@ -199,7 +199,8 @@ impl Reply {
         let header = incoming.header.as_ref().filter(|_| dialect.framing.has_header())?;
         let asked = incoming.head.kind == MessageKind::Call && Hello::is_asked(header);
         let head = &incoming.head;
-        let head = asked.then(|| MessageHead::new(MessageKind::Reply, head.name.clone(), head.sequence_id))?;
+        let head =
+            asked.then(|| MessageHead::new(MessageKind::Reply, head.name.clone(), head.sequence_id))?;
         let greeting = Some((keys::HELLO, Hello::new(instance, peer).to_text()));
         Some(Reply { greeting, ..Reply::plain(dialect, head, empty(dialect)) })
     }

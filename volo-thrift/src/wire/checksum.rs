@@ -37,7 +37,9 @@ pub(super) fn check(expected: Option<&FastStr>, payload: &[u8]) -> Result<bool, 
         return Ok(true);
     }
     let actual = actual.map(char::from).iter().collect::<String>();
-    Err(WireError::protocol(format!("payload was damaged: its CRC32C is {actual}, the header says {expected:.64}")))
+    Err(WireError::protocol(format!(
+        "payload was damaged: its CRC32C is {actual}, the header says {expected:.64}"
+    )))
 }
 
 fn digits(sum: u32) -> [u8; BLANK.len()] {

@@ -27,8 +27,8 @@ mod tests;
 use bytes::Bytes;
 use volo_core::Raw;
 
-use crate::{Limits, meta::keys};
 pub(crate) use crate::protocol::Protocol;
+use crate::{Limits, meta::keys};
 use cursor::Cursor;
 
 pub use detect::{DetectFramer, FixedFramer};
