@@ -22,6 +22,8 @@ use volo_core::{
 };
 
 pub use builder::ClientBuilder;
+#[cfg(feature = "pilota")]
+pub(crate) use call::succeeded;
 pub use call::{call, send};
 pub use options::{CallOpt, Tags};
 

@@ -149,7 +149,7 @@ impl Scanner {
 }
 
 /// Bytes of the value of this type, encoded as in a container, that `bytes` start with.
-pub(super) fn value_len(
+pub(crate) fn value_len(
     protocol: Protocol,
     value: Type,
     depth_max: u32,
