@@ -9,18 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use volo_core::{Address, Request, Result, net::ConnectOptions, pool::PoolConfig};
+use volo_core::{Address, Request, Response, Result, net::ConnectOptions, pool::PoolConfig};
 
 use super::{
     connection::Settings,
     mux::{Attempt, Mux},
     pingpong::PingPong,
+    reply,
     timer::now,
 };
-use crate::{
-    meta::{Advert, keys},
-    wire::Incoming,
-};
+use crate::meta::{Advert, keys};
 
 /// Multiplexed connections per address.
 const CONNECTIONS: usize = 1;
@@ -53,24 +51,22 @@ impl Auto {
         Ok(Auto { pingpong, mux, upgrades: Mutex::default() })
     }
 
-    /// Makes a call; `None` is the answer to a oneway one.
-    pub(super) async fn call(
-        self: &Arc<Self>,
-        address: &Address,
-        mut request: Request,
-    ) -> Result<Option<Incoming>> {
-        if let Some(handle) = self.mux.existing(address) {
-            match self.mux.call_over(handle, request).await? {
-                Attempt::Answered(answer) => return Ok(answer),
-                Attempt::Unsent(back, _) => request = back,
+    /// Makes a call.
+    pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
+        let peer = reply::peer(&request)?;
+        let mut request = Box::new(request);
+        if let Some(handle) = self.mux.existing(&peer.address) {
+            match self.mux.attempt(&handle, request).await? {
+                Attempt::Answered(answer) => return reply::response(peer, answer),
+                Attempt::Unsent(back) => request = back,
             }
         }
-        let answer = self.pingpong.call(address, &request).await?;
+        let answer = self.pingpong.answer(&peer.address, &request).await?;
         let header = answer.as_ref().and_then(|answer| answer.header.as_ref());
         if let Some(advert) = header.and_then(Advert::read).filter(|advert| advert.mux) {
-            self.consider(address, advert);
+            self.consider(&peer.address, advert);
         }
-        Ok(answer)
+        reply::response(peer, answer)
     }
 
     /// Sees to a multiplexed connection to the server that advertised, unless that is under way or failed just now.
