@@ -92,6 +92,12 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
     text.close("}");
 
     open_decode(scope, text);
+    let unknown = format!("rt::unknown_arm(reader, field, self, Self::{unknown})");
+    if arms.is_empty() {
+        text.closure(&format!("reader.fields({:?}, |reader, field|", item.name), &unknown, ")");
+        text.close("}");
+        return text.close("}");
+    }
     let long = open_fields(text, &item.name);
     for (field, arm) in &arms {
         let arguments =
@@ -99,7 +105,7 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
         let arguments = arguments.into_iter().chain([format!("Self::{arm}")]).map(Doc::Text);
         text.doc(&format!("{} => ", field.id), &Doc::group("rt::arm(", arguments, ")"), ",");
     }
-    text.line(format!("_ => rt::unknown_arm(reader, field, self, Self::{unknown}),"));
+    text.line(format!("_ => {unknown},"));
     close_fields(text, long, "");
     text.close("}");
     text.close("}");

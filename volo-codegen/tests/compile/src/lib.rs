@@ -16,3 +16,7 @@ pub mod service_names;
 /// Of `types.thrift`.
 #[path = "../../golden/types.rs"]
 pub mod types;
+/// Of every file that the corpus says is to be accepted.
+pub mod corpus {
+    include!(concat!(env!("OUT_DIR"), "/corpus.rs"));
+}
