@@ -30,7 +30,7 @@ use crate::{
 const SEED: u64 = 622;
 const PAGE_SIZE: i32 = 20;
 const PAGES: i32 = 200;
-const RETRIEVALS: usize = 5000;
+const RETRIEVALS: usize = 2000;
 const ORDERS: usize = 400;
 const ITEMS_MAX: usize = 3;
 const PATCHES: usize = 200;
@@ -112,7 +112,8 @@ impl Tour {
         let mut orders = Vec::with_capacity(ORDERS);
         for number in 0..ORDERS {
             let items = 1 + number % ITEMS_MAX;
-            let offerings = (0..items).map(|_| launched[self.samples.index(launched.len())].clone()).collect();
+            let offerings =
+                (0..items).map(|_| launched[self.samples.index(launched.len())].clone()).collect();
             let order = self.samples.order(offerings);
             let order =
                 self.report.time("createProductOrder", self.ordering.create_product_order(order)).await?;
