@@ -1,4 +1,13 @@
 //! The client: calls through tower layers over pooled or multiplexed connections.
+//!
+//! ```text
+//! call → Client → deadline → outer layers → inner layers → Transport         call.rs, mod.rs, builder.rs, transport.rs
+//!   one call per connection:   pool → Connection, polled by the caller        pingpong.rs
+//!   many calls per connection: queue → task → Connection                      mux.rs, mux_task.rs
+//! Connection: encode → Link; Link → frame → the call it answers              connection.rs, reply.rs, ../conn
+//! ```
+//! Dropping the future of a call is always safe: it costs at most the connection that this call alone was using.
+#![forbid(unsafe_code)]
 
 mod builder;
 mod call;
