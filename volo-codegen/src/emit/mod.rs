@@ -8,6 +8,7 @@ mod consts;
 mod docs;
 mod enums;
 mod graph;
+mod lints;
 mod names;
 mod service;
 mod structs;
@@ -89,6 +90,9 @@ impl Writer<'_> {
             for file in &self.names.modules[module].files {
                 docs::write(text, &self.model[*file].docs);
             }
+        }
+        if parent.is_none() {
+            text.line("#[allow(dead_code, reason = \"few programs use all that an IDL declares\")]");
         }
         if parent.is_none() && self.lacks_docs(node) {
             text.line("#[allow(missing_docs, reason = \"not everything has a comment in the IDL\")]");

@@ -1,6 +1,7 @@
 //! Services: the trait to implement, the client, the server, and each method's messages.
 
 use super::docs;
+use super::lints;
 use super::names::{FunctionNames, ServiceNames, field_names};
 use super::structs::{Shape, write_shape};
 use super::text::{Doc, End, Text};
@@ -64,15 +65,10 @@ impl Method<'_> {
         std::iter::once("&self".to_owned()).chain(arguments).collect()
     }
 
-    /// Docs, and what clippy would have to say about the IDL's choices.
-    fn write_head(&self, text: &mut Text) {
+    fn write_head(&self, text: &mut Text, result: &str) {
         docs::write(text, &self.function.meta.docs);
-        if self.arguments.len() > 6 {
-            text.line("#[allow(clippy::too_many_arguments, reason = \"the arguments are the IDL's\")]");
-        }
-        if ["from_", "into_"].iter().any(|prefix| self.names.method.starts_with(prefix)) {
-            text.line("#[allow(clippy::wrong_self_convention, reason = \"the name is the IDL's\")]");
-        }
+        let types = self.arguments.iter().map(|(_, ty)| ty.clone()).chain([result.to_owned()]);
+        lints::allow_for_method(text, &self.names.method, &types.collect::<Vec<_>>());
     }
 }
 
@@ -88,14 +84,17 @@ fn write_trait(scope: &Scope<'_>, text: &mut Text, id: ServiceId, own: &[Method<
     let name = &scope.names.services[id.index()].service;
     text.blank();
     docs::write(text, &service.meta.docs);
+    if own.iter().any(|method| method.names.method == "len") {
+        lints::allow(text, &["len_without_is_empty"], "the names are the IDL's");
+    }
     if own.is_empty() {
         return text.line(format!("pub trait {name}: {bounds} {{}}"));
     }
     text.open(format!("pub trait {name}: {bounds} {{"));
     for method in own {
         text.blank();
-        method.write_head(text);
         let result = method.result(scope, "ServerError");
+        method.write_head(text, &result);
         let future = format!("impl rt::Future<Output = {result}> + {}", scope.std("Send"));
         let head = format!("fn {}", method.names.method);
         text.signature(&head, &method.parameters(), &future, End::Semicolon);
@@ -141,9 +140,10 @@ fn write_client(
     text.close("}");
     for (index, method) in methods.iter().enumerate() {
         text.blank();
-        method.write_head(text);
+        let result = method.result(scope, "ClientError");
+        method.write_head(text, &result);
         let head = format!("pub async fn {}", method.names.method);
-        text.signature(&head, &method.parameters(), &method.result(scope, "ClientError"), End::Brace);
+        text.signature(&head, &method.parameters(), &result, End::Brace);
         let path = scope.path(method.module, &method.names.args);
         let arguments = method.arguments.iter().map(|(name, _)| Doc::text(name));
         text.assign("let args =", &Doc::group(format!("{path} {{"), arguments, "}"), ";");

@@ -2,6 +2,7 @@
 
 use super::docs;
 use super::graph::{Derives, is_boxed};
+use super::lints;
 use super::names::field_names;
 use super::text::{Doc, End, Text};
 use super::types::Scope;
@@ -39,16 +40,19 @@ pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
 pub(super) fn write_shape(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>) {
     let names = field_names(shape.fields);
     let defaults = shape.fields.iter().any(|field| own_default(field).is_some());
+    let types: Vec<String> = shape.fields.iter().map(|field| scope.field_type(field, shape.keyed)).collect();
     text.blank();
-    write_docs_and_derives(scope, text, shape, !defaults);
+    docs::write(text, &shape.docs);
+    lints::allow_for_type(text, shape.name, &types);
+    let derives = scope.graph.derives(scope.model, shape.fields, shape.keyed);
+    text.line(derive_list(derives, !defaults));
     if shape.fields.is_empty() {
         text.line(format!("pub struct {} {{}}", shape.name));
     } else {
         text.open(format!("pub struct {} {{", shape.name));
-        for (field, name) in shape.fields.iter().zip(&names) {
+        for ((field, name), ty) in shape.fields.iter().zip(&names).zip(&types) {
             docs::write(text, &field.meta.docs);
-            let ty = scope.field_type(field, shape.keyed);
-            text.assign(&format!("pub {name}:"), &Doc::of_type(&ty), ",");
+            text.assign(&format!("pub {name}:"), &Doc::of_type(ty), ",");
         }
         text.close("}");
     }
@@ -77,19 +81,6 @@ pub(super) fn derive_list(derives: Derives, default: bool) -> String {
     format!("#[derive({})]", list.join(", "))
 }
 
-/// A name all in capitals is kept, against clippy's taste.
-pub(super) fn write_acronym_allow(text: &mut Text, name: &str) {
-    if name.len() > 2 && name.chars().all(|c| c.is_ascii_uppercase()) {
-        text.line("#[allow(clippy::upper_case_acronyms, reason = \"the name is the IDL's\")]");
-    }
-}
-
-fn write_docs_and_derives(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, default: bool) {
-    docs::write(text, &shape.docs);
-    write_acronym_allow(text, shape.name);
-    text.line(derive_list(scope.graph.derives(scope.model, shape.fields, shape.keyed), default));
-}
-
 fn own_default(field: &Field) -> Option<&Value> {
     let default = field.default.as_ref()?;
     let wrapped = field.requiredness == Requiredness::Optional || is_boxed(field);
@@ -99,6 +90,7 @@ fn own_default(field: &Field) -> Option<&Value> {
 fn write_default(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     let default = scope.std("Default");
     text.blank();
+    lints::allow_for_values(text, shape.fields.iter().filter_map(own_default));
     text.open(format!("impl {default} for {} {{", shape.name));
     text.open("fn default() -> Self {");
     let fields = shape.fields.iter().zip(names).map(|(field, name)| match own_default(field) {

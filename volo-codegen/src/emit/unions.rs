@@ -1,8 +1,9 @@
 //! Unions: an enum with one more arm for what this build does not know.
 
 use super::docs;
+use super::lints;
 use super::names::arm_names;
-use super::structs::{close_fields, derive_list, open_decode, open_fields, write_acronym_allow};
+use super::structs::{close_fields, derive_list, open_decode, open_fields};
 use super::text::{Doc, Text};
 use super::types::Scope;
 use super::values::expression;
@@ -17,16 +18,16 @@ pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
 
     text.blank();
     docs::write(text, &item.meta.docs);
-    write_acronym_allow(text, name);
-    if arms.iter().any(|arm| arm.starts_with(name.as_str()) || arm.ends_with(name.as_str())) {
-        text.line("#[allow(clippy::enum_variant_names, reason = \"the names are the IDL's\")]");
-    }
+    let types: Vec<String> = item.fields.iter().map(|field| scope.arm_type(field, keyed)).collect();
+    lints::allow_for_type(text, name, &types);
+    let bytes: Vec<usize> =
+        item.fields.iter().map(|field| scope.graph.arm_bytes(scope.model, field)).collect();
+    lints::allow_for_union(text, name, &arms, &bytes);
     text.line(derive_list(scope.graph.derives(scope.model, &item.fields, keyed), false));
     text.open(format!("pub enum {name} {{"));
-    for (field, arm) in item.fields.iter().zip(&arms) {
+    for ((field, arm), ty) in item.fields.iter().zip(&arms).zip(&types) {
         docs::write(text, &field.meta.docs);
-        let ty = scope.arm_type(field, keyed);
-        text.doc("", &Doc::group(format!("{arm}("), [Doc::of_type(&ty)], ")"), ",");
+        text.doc("", &Doc::group(format!("{arm}("), [Doc::of_type(ty)], ")"), ",");
     }
     text.line("/// An arm that this build does not know, or none at all.");
     text.line(format!("{unknown}(rt::UnknownFields),"));
@@ -40,6 +41,7 @@ fn write_default(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[Strin
     let item = &scope.model[id];
     let name = &scope.names.structs[id.index()];
     text.blank();
+    lints::allow_for_values(text, item.fields.iter().filter_map(|field| field.default.as_ref()));
     text.open(format!("impl {} for {name} {{", scope.std("Default")));
     text.open("fn default() -> Self {");
     let preset =

@@ -93,9 +93,14 @@ pub(super) enum Outcome {
 }
 
 impl Mux {
-    pub(super) fn new(settings: Arc<Settings>, connect: ConnectOptions, per_address: usize) -> Self {
-        let per_address = per_address.max(1);
-        Mux { settings, connect: Arc::new(connect), per_address, groups: Mutex::default() }
+    /// # Errors
+    /// When the framing has no header, which says that replies may overtake each other.
+    pub(super) fn new(settings: Arc<Settings>, connect: ConnectOptions, per_address: usize) -> Result<Self> {
+        if !settings.dialect.framing.has_header() {
+            return Err(Error::new(ErrorKind::Config, "multiplexing needs TTHeader"));
+        }
+        let (connect, per_address) = (Arc::new(connect), per_address.max(1));
+        Ok(Mux { settings, connect, per_address, groups: Mutex::default() })
     }
 
     /// Makes a call; `None` is the answer to a oneway one.

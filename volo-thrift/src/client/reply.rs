@@ -44,9 +44,9 @@ fn fault(kind: ApplicationKind, text: String) -> Error {
 ///
 /// A business status is left as the extension [`BizError`](crate::BizError) of the response's context. An application
 /// exception is decoded here, because its type is the outcome; it says whether the call was executed.
-pub(super) fn response(peer: Arc<Peer>, message: Option<Incoming>) -> Result<Response> {
+pub(super) fn response(peer: Option<Arc<Peer>>, message: Option<Incoming>) -> Result<Response> {
     let mut context = Context::default();
-    context.peer = Some(peer);
+    context.peer = peer;
     let Some(message) = message else {
         context.oneway = true;
         return Ok(Response::new(context, Body::Raw(nothing()), Outcome::Success));

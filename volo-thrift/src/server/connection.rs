@@ -67,7 +67,9 @@ pub(super) struct Connection {
     stage: Stage,
     calls: Calls,
     /// A request that has to wait until those before it are done.
-    held: Option<Box<Incoming>>,
+    held: Option<Box<(Ticket, Incoming)>>,
+    /// Since when so many received bytes have been waiting to be looked at.
+    backlog: Option<(Instant, usize)>,
     /// A reply that has to wait for room in the transport.
     unwritten: Option<Box<Reply>>,
     /// How to tell the peer of a shutdown by itself, if it can take that.
@@ -134,6 +136,7 @@ impl Connection {
             stage: Stage::Serving,
             calls: Calls::default(),
             held: None,
+            backlog: None,
             unwritten: None,
             notify: None,
             peer_ended: false,
@@ -157,7 +160,7 @@ impl Connection {
         self.answer_finished(cx, &mut turn)?;
         self.take_requests(cx, &mut turn)?;
         let flushed = self.flush(cx, &mut turn)?;
-        self.account_memory()?;
+        self.account_memory(&turn)?;
         if self.advance(cx, &mut turn, flushed)? {
             return Poll::Ready(Ok(()));
         }
@@ -251,8 +254,9 @@ impl Connection {
 
     /// Reads and starts calls as long as there are some and they may run.
     fn take_requests(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Result<()> {
-        if let Some(incoming) = self.held.take() {
-            self.start_or_hold(cx, turn, incoming)?;
+        if let Some(held) = self.held.take() {
+            let (ticket, incoming) = *held;
+            self.start_or_hold(cx, turn, ticket, incoming)?;
         }
         while self.is_reading() {
             if turn.requests >= TURN_REQUESTS || self.written() >= turn.end {
@@ -285,11 +289,19 @@ impl Connection {
                 self.stage = Stage::Refusing(turn.now + FAREWELL);
             }
         }
+        let arrived = self.arrival(frame.len()).unwrap_or(turn.now);
         let dialect = self.framer.dialect().ok_or_else(|| Error::internal("a frame of no dialect"))?;
         match wire::parse(frame, dialect, &self.core.limits) {
-            Ok(incoming) => self.start_or_hold(cx, turn, Box::new(incoming)),
+            Ok(incoming) => self.start_or_hold(cx, turn, Ticket::new(&incoming, arrived), incoming),
             Err(error) => self.refuse_bytes(cx, turn, &error),
         }
+    }
+
+    /// When a frame came that was not read at once; a call's budget counts from then.
+    fn arrival(&mut self, frame_len: usize) -> Option<Instant> {
+        let (since, waiting) = self.backlog.take()?;
+        self.backlog = waiting.checked_sub(frame_len).filter(|rest| *rest > 0).map(|rest| (since, rest));
+        Some(since)
     }
 
     /// Answers bytes that are no message as far as they were understood.
@@ -321,17 +333,17 @@ impl Connection {
         &mut self,
         cx: &mut Context<'_>,
         turn: &mut Turn,
-        incoming: Box<Incoming>,
+        ticket: Ticket,
+        incoming: Incoming,
     ) -> Result<()> {
-        let ticket = Ticket::new(&incoming);
         if self.calls.is_alone() || !ticket.may_overtake && self.calls.count() > 0 {
-            self.held = Some(incoming);
+            self.held = Some(Box::new((ticket, incoming)));
             return Ok(());
         }
         if ticket.may_overtake {
             self.notify = Some(incoming.dialect);
         }
-        self.start(cx, turn, ticket, *incoming)
+        self.start(cx, turn, ticket, incoming)
     }
 
     /// Starts a call, and answers it if it is done at its first poll.
@@ -343,7 +355,8 @@ impl Connection {
         incoming: Incoming,
     ) -> Result<()> {
         let refusing = matches!(self.stage, Stage::Refusing(_));
-        let (route, request) = match self.core.admit(incoming, &self.peer, turn.now, refusing) {
+        let (route, request) = match self.core.admit(incoming, &self.peer, ticket.arrived, turn.now, refusing)
+        {
             Ok(admitted) => admitted,
             Err(exception) => return self.answer_option(cx, turn, ticket.exception(exception)),
         };
@@ -378,10 +391,13 @@ impl Connection {
         Ok(flushed)
     }
 
-    /// Counts what this connection holds; one that asks for much when there is none left has to go.
-    fn account_memory(&mut self) -> Result<()> {
+    /// Notes what waits here and counts it; a connection that asks for much when there is none left has to go.
+    fn account_memory(&mut self, turn: &Turn) -> Result<()> {
         let partial = self.link.partial();
-        let held = self.held.as_ref().map_or(0, |incoming| incoming.body.bytes.len());
+        if partial > 0 && self.backlog.is_none() && !self.is_reading() {
+            self.backlog = Some((turn.now, partial));
+        }
+        let held = self.held.as_ref().map_or(0, |held| held.0.frame_len);
         self.share.set(partial + held + self.calls.bytes());
         if partial <= PARTIAL_FREE || !self.share.is_exhausted() {
             return Ok(());

@@ -1,13 +1,15 @@
 //! The layers around the services, boxed once.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
+use tokio::time::Instant;
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use volo_core::{BoxError, Error, Request, Response, Result};
 
-use std::sync::Arc;
-
-use super::router::Router;
+use super::{core, router::Router};
 use crate::HandlerFuture;
 
 /// The innermost service: finds the method and starts its handler.
@@ -65,7 +67,12 @@ impl Stack {
         match service.poll_ready(cx) {
             Poll::Ready(Ok(())) => service.call(request),
             Poll::Ready(Err(error)) => Box::pin(std::future::ready(Err(error))),
-            Poll::Pending => Box::pin(async move { service.ready().await?.call(request).await }),
+            Poll::Pending => Box::pin(async move {
+                let service = service.ready().await?;
+                let expired =
+                    request.context.deadline.is_some_and(|deadline| deadline <= Instant::now().into_std());
+                if expired { Err(core::expired(&request.context)) } else { service.call(request).await }
+            }),
         }
     }
 }
