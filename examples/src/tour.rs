@@ -112,7 +112,8 @@ impl Tour {
         let mut orders = Vec::with_capacity(ORDERS);
         for number in 0..ORDERS {
             let items = 1 + number % ITEMS_MAX;
-            let offerings = (0..items).map(|_| launched[self.samples.index(launched.len())].clone()).collect();
+            let offerings =
+                (0..items).map(|_| launched[self.samples.index(launched.len())].clone()).collect();
             let order = self.samples.order(offerings);
             let order =
                 self.report.time("createProductOrder", self.ordering.create_product_order(order)).await?;

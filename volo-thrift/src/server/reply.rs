@@ -39,10 +39,12 @@ pub(super) struct Ticket {
     pub(super) frame_len: usize,
     /// When the request came.
     pub(super) arrived: Instant,
+    /// Whether it came after the peer could know that the server shuts down.
+    pub(super) late: bool,
 }
 
 impl Ticket {
-    pub(super) fn new(incoming: &Incoming, arrived: Instant) -> Self {
+    pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool) -> Self {
         let header = incoming.header.as_ref().filter(|_| incoming.dialect.framing.has_header());
         let (_, method) = incoming.head.split_name();
         Ticket {
@@ -54,6 +56,7 @@ impl Ticket {
             may_overtake: header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0),
             frame_len: incoming.body.bytes.len(),
             arrived,
+            late,
         }
     }
 
