@@ -386,3 +386,15 @@ impl Drop for Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let state = size_of::<Connection>();
+        let timer = size_of::<Sleep>();
+        assert!(state + timer < 1024, "{state} and {timer} bytes");
+    }
+}
