@@ -30,7 +30,7 @@ use crate::{
 const SEED: u64 = 622;
 const PAGE_SIZE: i32 = 20;
 const PAGES: i32 = 200;
-const RETRIEVALS: usize = 5000;
+const RETRIEVALS: usize = 2000;
 const ORDERS: usize = 400;
 const ITEMS_MAX: usize = 3;
 const PATCHES: usize = 200;

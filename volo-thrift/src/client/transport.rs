@@ -20,13 +20,13 @@ pub(super) enum Transport {
 impl Transport {
     /// Makes one call.
     pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
-        let Some(peer) = request.context.peer.clone() else {
-            return Err(Error::new(ErrorKind::Config, "the client has no address to call"));
-        };
-        let message = match &*self {
-            Transport::PingPong(pingpong) => pingpong.call(&peer.address, &request).await?,
-            Transport::Mux(mux) => mux.call(&peer.address, request).await?,
-            Transport::Invalid(text) => return Err(Error::new(ErrorKind::Config, text.as_str())),
+        let peer = request.context.peer.clone();
+        let address = peer.as_ref().map(|peer| &peer.address);
+        let message = match (&*self, address) {
+            (Transport::Invalid(text), _) => return Err(Error::new(ErrorKind::Config, text.as_str())),
+            (_, None) => return Err(Error::new(ErrorKind::Config, "the client has no address to call")),
+            (Transport::PingPong(pingpong), Some(address)) => pingpong.call(address, &request).await?,
+            (Transport::Mux(mux), Some(address)) => mux.call(address, request).await?,
         };
         reply::response(peer, message)
     }
