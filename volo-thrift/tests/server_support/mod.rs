@@ -173,7 +173,7 @@ const fn method(name: &'static str, oneway: bool) -> Method {
     Method { service: "Probe", name, oneway, idempotent: false }
 }
 
-static METHODS: [Method; 12] = [
+pub static METHODS: [Method; 12] = [
     method("echo", false),
     method("slow", false),
     method("boom", false),
