@@ -75,6 +75,7 @@ impl OrderingHandler {
 
     async fn cancel(&self, input: CancelProductOrderCreate) -> Result<CancelProductOrder, Fault> {
         let mut task: CancelProductOrder = read_as(&input)?;
+        // Two commits: should the process die between them, the order is cancelled and only the task is missing.
         let order = self.orders.update(input.product_order.id, move |order| {
             allow(order.state, OrderState::CANCELLED)?;
             order.state = OrderState::CANCELLED;

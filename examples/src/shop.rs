@@ -52,7 +52,7 @@ impl Data {
     /// Adds sample offerings until there are `count`; `progress` gets the number stored so far.
     pub async fn fill(&self, count: usize, mut progress: impl FnMut(usize)) -> Result<(), BoxError> {
         let offerings = self.catalog.collection::<ProductOffering>()?;
-        let stored = usize::try_from(offerings.len()?)?;
+        let stored = usize::try_from(offerings.count()?)?;
         let mut samples = Samples::new(SEED);
         for start in (stored..count).step_by(FILL_BATCH) {
             let end = count.min(start + FILL_BATCH);
