@@ -182,7 +182,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         let innermost = service_fn(move |request| transport.clone().call(request));
         let layers = self.inner.into_iter().rev().chain(self.outer.into_iter().rev());
         let service = layers.fold(BoxCloneSyncService::new(innermost), |service, wrap| wrap(service));
-        Client::new(service, self.options).into()
+        Client::new(C::SERVICE, service, self.options).into()
     }
 }
 

@@ -1,4 +1,13 @@
 //! The client: calls through tower layers over pooled or multiplexed connections.
+//!
+//! ```text
+//! call → Client → deadline → outer layers → inner layers → Transport         call.rs, mod.rs, builder.rs, transport.rs
+//!   one call per connection:   pool → Connection, polled by the caller        pingpong.rs
+//!   many calls per connection: queue → task → Connection                      mux.rs, mux_task.rs
+//! Connection: encode → Link; Link → frame → the call it answers              connection.rs, reply.rs, ../conn
+//! ```
+//! Dropping the future of a call is always safe: it costs at most the connection that this call alone was using.
+#![forbid(unsafe_code)]
 
 mod builder;
 mod call;
@@ -40,20 +49,22 @@ pub trait ServiceClient: From<Client> {
 /// Clones are cheap and share their connections.
 #[derive(Clone)]
 pub struct Client {
+    /// As in [`ServiceClient::SERVICE`]: an inherited method belongs to the service it is called on.
+    name: &'static str,
     service: ClientService,
     options: Arc<CallOpt>,
     peer: Option<Arc<Peer>>,
 }
 
 impl Client {
-    fn new(service: ClientService, options: CallOpt) -> Self {
+    fn new(name: &'static str, service: ClientService, options: CallOpt) -> Self {
         let peer = options.address.clone().map(|address| Arc::new(Peer { address, credentials: None }));
-        Client { service, options: Arc::new(options), peer }
+        Client { name, service, options: Arc::new(options), peer }
     }
 
     /// The same client with other settings; what `options` leaves open stays as it is.
     pub fn with_callopt(&self, options: CallOpt) -> Self {
-        Client::new(self.service.clone(), options.or(&self.options))
+        Client::new(self.name, self.service.clone(), options.or(&self.options))
     }
 
     /// Calls `method` with an encoded or encodable args struct; gives the reply as it came.
@@ -64,9 +75,10 @@ impl Client {
     /// # Errors
     /// When the call failed on the way. What the peer itself reports is a [`Response`].
     pub async fn execute(&self, method: &'static Method, body: Body) -> Result<Response> {
-        let context = self.context(method);
+        let now = now();
+        let context = self.context(method, now);
         let deadline = context.deadline;
-        if deadline.is_some_and(|deadline| deadline <= now()) {
+        if deadline.is_some_and(|deadline| deadline <= now) {
             return Err(Error::timeout("the deadline had passed before the call").with_retry(Retry::Always));
         }
         let request = Request::new(context, body);
@@ -76,12 +88,12 @@ impl Client {
         Ok(response)
     }
 
-    fn context(&self, method: &'static Method) -> Context {
-        let service = FastStr::from_static_str(method.service);
+    fn context(&self, method: &'static Method, now: Instant) -> Context {
+        let service = FastStr::from_static_str(self.name);
         let mut context = Context::new(service, FastStr::from_static_str(method.name));
         context.oneway = method.oneway;
         context.peer = self.peer.clone();
-        context.deadline = self.options.timeout.and_then(|timeout| now().checked_add(timeout));
+        context.deadline = self.options.timeout.and_then(|timeout| now.checked_add(timeout));
         Context::with_current(|parent| inherit(&mut context, parent));
         if !self.options.tags.is_empty() {
             context.extensions_mut().insert(Tags(self.options.tags.clone()));
@@ -119,6 +131,9 @@ fn pass_back(response: &Response) {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("name", &self.name)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

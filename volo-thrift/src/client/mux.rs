@@ -86,10 +86,10 @@ pub(super) enum Outcome {
     Event(Event<Result<Incoming>>),
     /// A oneway call was handed to the transport.
     Flushed,
-    /// The request can't be sent as it is.
+    /// The request can't be sent.
     Refused(Error),
-    /// Nothing was written; here is the request back.
-    Unsent(Request, Arc<Error>),
+    /// The connection ended, or is about to, and nothing was written; here is the request back.
+    Unsent(Request),
 }
 
 impl Mux {
@@ -122,14 +122,13 @@ impl Mux {
                 }
                 Outcome::Flushed => return Ok(None),
                 Outcome::Refused(error) => return Err(error),
-                Outcome::Unsent(back, cause) => {
+                Outcome::Unsent(back) if handovers < HANDOVERS_MAX => {
                     handovers += 1;
-                    if handovers > HANDOVERS_MAX || cause.is_connect() {
-                        return Err(
-                            Error::new(ErrorKind::Connect, "no connection took the call").with_source(cause)
-                        );
-                    }
                     request = back;
+                }
+                Outcome::Unsent(_) => {
+                    let text = format!("{} connections ended before they took the call", handovers + 1);
+                    return Err(Error::new(ErrorKind::Connect, text));
                 }
             }
         }
@@ -216,16 +215,20 @@ impl Handle {
     async fn exchange(&self, request: Request) -> Outcome {
         match self.shared.room.acquire().await {
             Ok(permit) => permit.forget(),
-            Err(_) => return Outcome::Unsent(request, gone()),
+            Err(_) => return Outcome::Unsent(request),
         }
         let has_deadline = request.context.deadline.is_some();
         let (reply, mut answer) = oneshot::channel();
         if let Err(mpsc::error::SendError(job)) = self.jobs.send(Job { request, reply }) {
-            return Outcome::Unsent(job.request, gone());
+            return Outcome::Unsent(job.request);
         }
         poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
             Poll::Ready(Ok(outcome)) => Poll::Ready(outcome),
-            Poll::Ready(Err(_)) => Poll::Ready(Outcome::Refused(lost())),
+            Poll::Ready(Err(_)) => {
+                let text =
+                    "the connection's task was stopped, as its runtime was shut down or a payload panicked";
+                Poll::Ready(Outcome::Refused(Error::new(ErrorKind::Closed, text)))
+            }
             Poll::Pending => {
                 if has_deadline && self.shared.connected.load(Ordering::Relaxed) {
                     mark_covered();
@@ -235,16 +238,6 @@ impl Handle {
         })
         .await
     }
-}
-
-/// The connection ended before the call was handed to it.
-fn gone() -> Arc<Error> {
-    Arc::new(Error::new(ErrorKind::Closed, "the connection ended"))
-}
-
-/// The task ended without a word, because its runtime did.
-fn lost() -> Error {
-    Error::new(ErrorKind::Closed, "the connection's runtime was shut down")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

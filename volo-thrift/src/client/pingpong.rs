@@ -19,6 +19,7 @@ use volo_core::{
 use super::{
     connection::{Connection, Received, Settings, WriteError},
     reply,
+    timer::now,
 };
 use crate::{
     conn::{Arrival, SequenceId},
@@ -124,7 +125,7 @@ impl Exchange<'_> {
 
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Incoming>>> {
         if self.end.is_none() {
-            match ready!(self.connection.poll_write(cx, self.id, self.request)) {
+            match ready!(self.connection.poll_write(cx, self.id, self.request, now())) {
                 Ok(range) => self.end = Some(range.end),
                 Err(WriteError::Connection(error)) => return Poll::Ready(Err(self.lost(error))),
                 Err(WriteError::Request(error)) => {

@@ -99,3 +99,33 @@ fn zigzag(bytes: &[u8]) -> Option<i16> {
     let value = bytes[..len].iter().rev().fold(0_u32, |value, byte| value << 7 | u32::from(byte & 0x7f));
     i16::try_from((value >> 1) as i32 ^ -((value & 1) as i32)).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Limits,
+        protocol::{BINARY, COMPACT},
+    };
+
+    fn first(format: Format, bytes: &'static [u8]) -> Option<i16> {
+        let (bytes, limits) = (Bytes::from_static(bytes), Limits::default().decode());
+        first_field(&Raw { format, bytes, limits })
+    }
+
+    #[test]
+    fn the_first_field_is_read_in_both_protocols() {
+        assert_eq!(first(BINARY, &[]), None);
+        assert_eq!(first(BINARY, &[0]), None);
+        assert_eq!(first(BINARY, &[12, 0]), None);
+        assert_eq!(first(BINARY, &[12, 0, 0, 0, 0]), Some(0));
+        assert_eq!(first(BINARY, &[12, 0xff, 0xfe, 0, 0]), Some(-2));
+        assert_eq!(first(COMPACT, &[]), None);
+        assert_eq!(first(COMPACT, &[0]), None);
+        assert_eq!(first(COMPACT, &[0x1c, 0, 0]), Some(1));
+        assert_eq!(first(COMPACT, &[0x0c, 0, 0, 0]), Some(0));
+        assert_eq!(first(COMPACT, &[0x0c, 3, 0, 0]), Some(-2));
+        assert_eq!(first(COMPACT, &[0x0c, 0xd0, 0x0f, 0]), Some(1000));
+        assert_eq!(first(COMPACT, &[0x0c, 0xff, 0xff, 0xff, 0xff]), None);
+    }
+}
