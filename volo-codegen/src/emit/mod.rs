@@ -100,6 +100,10 @@ impl Writer<'_> {
         if parent == Some(&node.name) {
             text.line("#[allow(clippy::module_inception, reason = \"the namespace is the IDL's\")]");
         }
+        let is_empty = node.module.is_none_or(|module| self.items(module).next().is_none());
+        if is_empty && node.children.is_empty() {
+            return text.line(format!("pub mod {} {{}}", node.name));
+        }
         text.open(format!("pub mod {} {{", node.name));
         if let Some(module) = node.module {
             self.write_items(text, module);

@@ -6,7 +6,7 @@ use super::names::arm_names;
 use super::structs::{close_fields, derive_list, open_decode, open_fields};
 use super::text::{Doc, Text};
 use super::types::Scope;
-use super::values::expression;
+use super::values::{in_arm, wrap};
 use crate::model::{Field, StructId};
 
 /// Writes a union.
@@ -18,7 +18,8 @@ pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
 
     text.blank();
     docs::write(text, &item.meta.docs);
-    let types: Vec<String> = item.fields.iter().map(|field| scope.arm_type(field, keyed)).collect();
+    let types: Vec<String> =
+        item.fields.iter().map(|field| scope.arm_type(field, &item.meta.annotations, keyed)).collect();
     lints::allow_for_type(text, name, &types);
     let bytes: Vec<usize> =
         item.fields.iter().map(|field| scope.graph.arm_bytes(scope.model, field)).collect();
@@ -48,11 +49,9 @@ fn write_default(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[Strin
         item.fields.iter().zip(arms).find_map(|(field, arm)| Some((field, arm, field.default.as_ref()?)));
     match preset {
         Some((field, arm, value)) => {
-            let value = expression(scope, &field.ty, value, scope.graph.is_keyed(id)).flat();
-            match super::graph::is_boxed(field) {
-                true => text.line(format!("Self::{arm}({}::new({value}))", scope.std("Box"))),
-                false => text.line(format!("Self::{arm}({value})")),
-            }
+            let keyed = scope.graph.is_keyed(id);
+            let value = in_arm(scope, field, &item.meta.annotations, value, keyed);
+            text.doc("", &wrap(&format!("Self::{arm}("), value, ")"), "");
         }
         None => text.line(format!("Self::{unknown}(rt::UnknownFields::default())")),
     }
@@ -92,6 +91,12 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
     text.close("}");
 
     open_decode(scope, text);
+    let unknown = format!("rt::unknown_arm(reader, field, self, Self::{unknown})");
+    if arms.is_empty() {
+        text.closure(&format!("reader.fields({:?}, |reader, field|", item.name), &unknown, ")");
+        text.close("}");
+        return text.close("}");
+    }
     let long = open_fields(text, &item.name);
     for (field, arm) in &arms {
         let arguments =
@@ -99,7 +104,7 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
         let arguments = arguments.into_iter().chain([format!("Self::{arm}")]).map(Doc::Text);
         text.doc(&format!("{} => ", field.id), &Doc::group("rt::arm(", arguments, ")"), ",");
     }
-    text.line(format!("_ => rt::unknown_arm(reader, field, self, Self::{unknown}),"));
+    text.line(format!("_ => {unknown},"));
     close_fields(text, long, "");
     text.close("}");
     text.close("}");

@@ -1,5 +1,7 @@
 //! The golden files in private modules, as a program without a library has them: more lints apply there.
 
+#[path = "../../golden/annotations.rs"]
+mod annotations;
 #[path = "../../golden/base.rs"]
 mod base;
 #[path = "../../golden/consts.rs"]

@@ -153,6 +153,22 @@ fn defaults_of_the_idl() {
 }
 
 #[test]
+fn annotated_types() {
+    use golden::annotations::golden::annotations::*;
+    let value = Annotated::default();
+    assert_eq!(value.owned, "owned".to_owned());
+    assert_eq!(value.bytes, b"bytes");
+    assert_eq!(*value.shared, Inner { items: vec!["a".into()] });
+    assert_eq!(value.ordered.keys().collect::<Vec<_>>(), ["a", "b"]);
+    round_trip(&value);
+    round_trip(&Annotated {
+        maybe: Some(std::sync::Arc::new(Inner::default())),
+        numbers: [3, 1].into(),
+        ..Default::default()
+    });
+}
+
+#[test]
 fn required_fields() {
     for protocol in BOTH {
         let error = read::<Price>(vec![0], protocol).unwrap_err().to_string();
