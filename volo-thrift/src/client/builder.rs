@@ -1,16 +1,15 @@
 //! Settings of a client, and how its parts are put together.
 
-use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, future::ready, marker::PhantomData, sync::Arc, time::Duration};
 
 use faststr::FastStr;
 use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use volo_core::{
-    Address, BoxError, Error, ErrorKind, Request, Response, net::ConnectOptions, pool::PoolConfig,
+    Address, BoxError, Error, ErrorKind, Request, Response, Result, net::ConnectOptions, pool::PoolConfig,
 };
 
 use super::{
     CallOpt, Client, ClientService, ServiceClient, connection::Settings, mux::Mux, pingpong::PingPong,
-    transport::Transport,
 };
 use crate::{
     Limits,
@@ -173,17 +172,32 @@ impl<C: ServiceClient> ClientBuilder<C> {
             names: self.names,
             flags: if self.mux > 0 { flag::OUT_OF_ORDER } else { 0 },
         });
-        let transport = match (self.fault, self.mux) {
+        let innermost = match (self.fault, self.mux) {
             (Some(fault), _) => Err(Error::new(ErrorKind::Config, fault)),
-            (None, 0) => PingPong::new(settings, self.connect, self.pool).map(Transport::PingPong),
-            (None, connections) => Mux::new(settings, self.connect, connections).map(Transport::Mux),
+            (None, 0) => pingpong(settings, self.connect, self.pool),
+            (None, connections) => mux(settings, self.connect, connections),
         };
-        let transport = Arc::new(transport.unwrap_or_else(|fault| Transport::Invalid(fault.to_string())));
-        let innermost = service_fn(move |request| transport.clone().call(request));
+        let innermost = innermost.unwrap_or_else(|fault| refusing(fault.to_string()));
         let layers = self.inner.into_iter().rev().chain(self.outer.into_iter().rev());
-        let service = layers.fold(BoxCloneSyncService::new(innermost), |service, wrap| wrap(service));
+        let service = layers.fold(innermost, |service, wrap| wrap(service));
         Client::new(C::SERVICE, service, self.options).into()
     }
+}
+
+fn pingpong(settings: Arc<Settings>, connect: ConnectOptions, pool: PoolConfig) -> Result<ClientService> {
+    let pingpong = Arc::new(PingPong::new(settings, connect, pool)?);
+    Ok(BoxCloneSyncService::new(service_fn(move |request| pingpong.clone().call(request))))
+}
+
+fn mux(settings: Arc<Settings>, connect: ConnectOptions, connections: usize) -> Result<ClientService> {
+    let mux = Arc::new(Mux::new(settings, connect, connections)?);
+    Ok(BoxCloneSyncService::new(service_fn(move |request| mux.clone().call(request))))
+}
+
+/// Fails every call, because the settings make no sense.
+fn refusing(fault: String) -> ClientService {
+    let refuse = move |_: Request| ready(Err(Error::new(ErrorKind::Config, fault.as_str())));
+    BoxCloneSyncService::new(service_fn(refuse))
 }
 
 /// Erases the type of a layer and makes its errors ours.

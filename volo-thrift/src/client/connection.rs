@@ -66,7 +66,8 @@ pub(super) enum WriteError {
 /// A message and the call it belongs to.
 pub(super) struct Received<S> {
     pub(super) arrival: Arrival<S>,
-    pub(super) message: Result<Incoming>,
+    /// Boxed, because it passes through many hands.
+    pub(super) message: Result<Box<Incoming>>,
 }
 
 impl<S> Connection<S> {
@@ -180,7 +181,7 @@ impl<S> Connection<S> {
             self.frame_due = None;
             let frame =
                 frame.ok_or_else(|| Error::new(ErrorKind::Closed, "the peer closed the connection"))?;
-            let message = parse(frame, self.settings.dialect, &self.settings.limits);
+            let message = parse(frame, self.settings.dialect, &self.settings.limits).map(Box::new);
             if let Some(received) = self.accept(message)? {
                 return Poll::Ready(Ok(received));
             }
@@ -228,7 +229,7 @@ impl<S> Connection<S> {
     }
 
     /// Finds the call of a message; `None` for what is not about a call.
-    fn accept(&mut self, message: Result<Incoming, WireError>) -> Result<Option<Received<S>>> {
+    fn accept(&mut self, message: Result<Box<Incoming>, WireError>) -> Result<Option<Received<S>>> {
         let message = match message {
             Ok(message) => message,
             Err(error) => {
@@ -254,7 +255,7 @@ impl<S> Connection<S> {
         }
     }
 
-    fn known(&mut self, arrival: Arrival<S>, message: Result<Incoming>) -> Result<Option<Received<S>>> {
+    fn known(&mut self, arrival: Arrival<S>, message: Result<Box<Incoming>>) -> Result<Option<Received<S>>> {
         match arrival {
             Arrival::Unknown => self.stray()?,
             Arrival::Call(_) | Arrival::Late => self.strays = 0,

@@ -72,7 +72,7 @@ impl Drop for CloseOnDrop {
 }
 
 /// Closes the queue and tells every call still in it the outcome.
-fn refuse(queue: &mut UnboundedReceiver<Job>, outcome: impl Fn(Request) -> Outcome) {
+fn refuse(queue: &mut UnboundedReceiver<Job>, outcome: impl Fn(Box<Request>) -> Outcome) {
     queue.close();
     while let Ok(Job { request, reply }) = queue.try_recv() {
         let _ = reply.send(outcome(request));
@@ -86,7 +86,7 @@ struct Task {
     /// Emptied in each step; kept for its memory.
     inbox: Vec<Job>,
     /// Calls with a slot whose requests wait for room in the write buffer.
-    outbox: VecDeque<(SequenceId, Request)>,
+    outbox: VecDeque<(SequenceId, Box<Request>)>,
     /// Oneway calls in the write buffer, and where they end in the stream of bytes written.
     oneways: VecDeque<(SequenceId, u64)>,
     /// Permits of the queue that are in the hands of this task.
