@@ -96,7 +96,7 @@ async fn many_calls_at_once_each_get_their_own_answer() {
             .map(|number: u32| {
                 let client = client.clone();
                 tokio::spawn(async move {
-                    let method = if number % 7 == 0 { "slow" } else { "echo" };
+                    let method = if number.is_multiple_of(7) { "slow" } else { "echo" };
                     let text = (number % 10).to_string();
                     assert_eq!(client.call(method, &text).await.unwrap(), text);
                 })

@@ -304,6 +304,8 @@ impl Connection {
             return self.answer(cx, turn, ticket.reply(result));
         }
         self.calls.spawn(cx, ticket, job, blocking);
+        // A slow call is about to take this thread: a further turn makes the runtime wake another one for the rest.
+        turn.again |= slow;
         Ok(())
     }
 
