@@ -9,9 +9,11 @@
 //! Dropping the future of a call is always safe: it costs at most the connection that this call alone was using.
 #![forbid(unsafe_code)]
 
+mod auto;
 mod builder;
 mod call;
 mod connection;
+mod hello;
 mod mux;
 mod mux_task;
 mod options;
