@@ -192,8 +192,8 @@ const list<Types> SAMPLES = [
   {"name": "i32 least", "anI32": -2147483648}
   {"name": "i64 most", "anI64": 9223372036854775807}
   {"name": "i64 least", "anI64": -9223372036854775808}
-  {"name": "double", "aDouble": -1234.5678e-9}
-  {"name": "double most", "aDouble": 1.7976931348623157e308}
+  {"name": "double", "aDouble": -0.0000012345678}
+  {"name": "double with many digits", "aDouble": 179769313486231570.0}
   {"name": "string", "aString": "short"}
   {"name": "string empty", "aString": ""}
   {"name": "string of many bytes per letter", "aString": "ünï → 漢字 🦀"}
@@ -208,7 +208,7 @@ const list<Types> SAMPLES = [
   {"name": "list of i16", "i16s": [-32768, -300, 0, 300, 32767]}
   {"name": "list of i32", "i32s": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, -2147483648]}
   {"name": "list of i64", "i64s": [9223372036854775807, -1, 4294967296]}
-  {"name": "list of double", "doubles": [0.1, -2.5, 1e-300]}
+  {"name": "list of double", "doubles": [0.1, -2.5, 0.0000000001]}
   {"name": "list of string", "strings": ["", "a", "bb", "ccc"]}
   {"name": "list of binary", "binaries": ["", "a", "bb"]}
   {"name": "list of struct", "points": [{"x": 1, "y": 2}, {"x": 0, "y": 0}]}

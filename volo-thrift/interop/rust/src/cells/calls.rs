@@ -95,10 +95,13 @@ async fn oneway(client: &InteropClient) -> Outcome {
     }
 }
 
+/// Without a service name, Kitex with several services looks for one with such a method, and misses that (20).
 async fn unknown_method(newer: &evolved::InteropClient, client: &InteropClient) -> Outcome {
     match newer.missing().await {
         Err(ClientError::Application(exception)) => {
-            expect("the type", exception.kind(), ApplicationKind::UNKNOWN_METHOD)
+            let known =
+                [ApplicationKind::UNKNOWN_METHOD, ApplicationKind::UNKNOWN_SERVICE].contains(&exception.kind());
+            ensure(known, format!("{exception}, of another type"))
         }
         other => Err(format!("{other:?} instead of an application exception").into()),
     }?;
