@@ -67,7 +67,7 @@ fn message<T: Value>(criterion: &mut Criterion, name: &str, value: T) {
 fn frame(buffer: &OutBuf) -> Bytes {
     let mut slices = [std::io::IoSlice::new(&[]); 8];
     let count = buffer.gather(&mut slices);
-    slices[..count].concat().into()
+    slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
 }
 
 criterion_group! {

@@ -80,12 +80,17 @@ fn orderable(data: &Data) -> Vec<FastStr> {
         filter: [("lifecycleStatus".into(), vec![LAUNCHED.into()])].into_iter().collect(),
         ..Default::default()
     };
-    let offerings = data.catalog().collection::<ProductOffering>().and_then(|offerings| offerings.list(&query));
+    let offerings =
+        data.catalog().collection::<ProductOffering>().and_then(|offerings| offerings.list(&query));
     offerings.expect("offerings").items.into_iter().map(|offering| offering.id).collect()
 }
 
-fn measure<F>(criterion: &mut Criterion, runtime: &Runtime, name: &str, call: impl Fn() -> F + Clone + Send + 'static)
-where
+fn measure<F>(
+    criterion: &mut Criterion,
+    runtime: &Runtime,
+    name: &str,
+    call: impl Fn() -> F + Clone + Send + 'static,
+) where
     F: Future + Send + 'static,
 {
     let mut group = criterion.benchmark_group(name);
@@ -99,7 +104,11 @@ where
 }
 
 /// How long so many calls take, spread over tasks that each have one under way.
-async fn run<F>(concurrency: u64, iterations: u64, call: &(impl Fn() -> F + Clone + Send + 'static)) -> Duration
+async fn run<F>(
+    concurrency: u64,
+    iterations: u64,
+    call: &(impl Fn() -> F + Clone + Send + 'static),
+) -> Duration
 where
     F: Future + Send + 'static,
 {

@@ -17,15 +17,17 @@ use crate::{
             Attachment, Characteristic, Duration, EntityRef, Money, Note, Quantity, RelatedParty, TimePeriod,
             Value,
         },
-        ordering::{OrderItemAction, Product, ProductOrderCreate, ProductOrderItem},
+        ordering::{
+            OrderItemAction, OrderPrice, OrderTerm, Price, Product, ProductOrderCreate, ProductOrderItem,
+        },
     },
 };
 
-const HOST: &str = "https://mycsp.example/tmf-api/productCatalogManagement/v4";
+const HOST: &str = "https://shop.example/catalog/v4";
 const FAMILIES: [&str; 8] = ["Mobile", "Fibre", "5G Home", "Business", "IoT", "Roaming", "Family", "Prepaid"];
 const TIERS: [&str; 6] = ["Basic", "Start", "Plus", "Pro", "Max", "Unlimited"];
 const CHANNELS: [&str; 5] = ["Online shop", "Call centre", "Retail", "Partner", "Field sales"];
-const SEGMENTS: [&str; 4] = ["Residential", "Students", "Small business", "Enterprise"];
+const SEGMENTS: [&str; 4] = ["Residential", "Students", "Small business", "Large enterprise"];
 const COUNTRIES: [&str; 5] = ["Australia", "Portugal", "Japan", "Germany", "Canada"];
 const CHARACTERISTICS: [&str; 6] =
     ["Data volume", "Download speed", "SIM type", "Colour", "Contract", "Latency"];
@@ -60,7 +62,8 @@ impl Samples {
     /// The offering with this number; its id is `off-` and the number.
     pub fn offering(&mut self, number: usize) -> ProductOffering {
         let (family, tier) = (self.pick(&FAMILIES), self.pick(&TIERS));
-        let status = self.status();
+        // The first one can be ordered in every catalogue, however small.
+        let status = if number == 0 { STATUSES[0].0 } else { self.status() };
         let price = self.between(500, 12_000) as f64 / 100.0;
         let currency = text(self.pick(&CURRENCIES));
         ProductOffering {
@@ -72,6 +75,7 @@ impl Samples {
             is_sellable: Some(true),
             last_update: Some(self.date()),
             lifecycle_status: Some(text(status)),
+            status_reason: Some(text("Approved by the pricing board")),
             version: Some(format!("{}.{}", self.between(1, 5), self.between(0, 10)).into()),
             agreement: Some(vec![self.reference("agreement", "General terms", "Agreement")]),
             attachment: Some(vec![self.attachment()]),
@@ -94,6 +98,7 @@ impl Samples {
             )),
             service_candidate: Some(self.reference("serviceCandidate", tier, "ServiceCandidate")),
             valid_for: Some(self.period()),
+            schema_location: Some(text("https://shop.example/schema/ProductOffering.schema.json")),
             r#type: Some(text("ProductOffering")),
             price: Some(price),
             currency: Some(currency),
@@ -154,6 +159,22 @@ impl Samples {
         ProductOrderItem {
             action: Some(OrderItemAction::ADD),
             quantity: Some(1),
+            item_price: Some(vec![OrderPrice {
+                name: Some(text("Price, recurring")),
+                price_type: Some(text("recurring")),
+                recurring_charge_period: Some(text("month")),
+                price: Some(Price {
+                    tax_rate: Some(10.0),
+                    tax_included_amount: Some(Money { unit: Some(text("AUD")), value: Some(20.0) }),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }]),
+            item_term: Some(vec![OrderTerm {
+                name: Some(text("12 months")),
+                duration: Some(Duration { amount: Some(12), units: Some(text("month")) }),
+                ..Default::default()
+            }]),
             product: Some(product),
             product_offering: Some(EntityRef {
                 href: Some(format!("{HOST}/productOffering/{offering}").into()),
@@ -165,10 +186,10 @@ impl Samples {
     }
 
     fn customer(&mut self) -> RelatedParty {
-        let id = self.between(1000, 100_000);
+        let id = self.id();
         RelatedParty {
-            id: id.to_string().into(),
-            href: Some(format!("https://mycsp.example/tmf-api/party/v4/individual/{id}").into()),
+            href: Some(format!("https://shop.example/party/v4/individual/{id}").into()),
+            id,
             name: Some(text("Joe Doe")),
             role: Some(text("Customer")),
             referred_type: text("Individual"),
@@ -192,26 +213,25 @@ impl Samples {
     }
 
     fn reference(&mut self, kind: &str, name: &'static str, referred: &'static str) -> EntityRef {
-        let id = self.between(1000, 10_000);
+        let id = self.id();
         EntityRef {
-            id: id.to_string().into(),
             href: Some(format!("{HOST}/{kind}/{id}").into()),
+            id,
             name: Some(text(name)),
-            version: Some(text("1.0")),
             referred_type: Some(text(referred)),
             ..Default::default()
         }
     }
 
     fn attachment(&mut self) -> Attachment {
-        let id = self.between(1000, 10_000);
+        let id = self.id();
         Attachment {
-            id: Some(id.to_string().into()),
             attachment_type: Some(text("Picture")),
             mime_type: Some(text("image/jpeg")),
             name: Some(text("Cover")),
             content: Some(Bytes::from_static(b"\xff\xd8\xff\xe0thumbnail")),
-            url: Some(format!("https://mycsp.example/pictures/{id}.jpg").into()),
+            url: Some(format!("https://shop.example/pictures/{id}.jpg").into()),
+            id: Some(id),
             size: Some(Quantity { amount: Some(self.between(10, 900) as f64), units: Some(text("kB")) }),
             ..Default::default()
         }
@@ -241,7 +261,7 @@ impl Samples {
             ..Default::default()
         };
         CharValueUse {
-            id: Some(self.between(1, 1000).to_string().into()),
+            id: Some(self.id()),
             name: Some(text(self.pick(&CHARACTERISTICS))),
             description: Some(text(self.pick(&SENTENCES))),
             min_cardinality: Some(0),
@@ -253,18 +273,17 @@ impl Samples {
     }
 
     fn price(&mut self, kind: &'static str, value: f64, currency: &FastStr) -> PriceRefOrValue {
-        let id = self.between(1000, 10_000);
+        let id = self.id();
         PriceRefOrValue {
-            id: Some(id.to_string().into()),
             href: Some(format!("{HOST}/productOfferingPrice/{id}").into()),
-            name: Some(format!("{kind} price").into()),
+            id: Some(id),
+            name: Some(format!("Price, {kind}, {currency}").into()),
             price_type: Some(text(kind)),
-            recurring_charge_period_type: Some(text("month")),
             price: Some(Money { unit: Some(currency.clone()), value: Some(value) }),
             tax: Some(vec![TaxItem {
                 tax_category: Some(text("VAT")),
                 tax_rate: Some(10.0),
-                tax_amount: Some(Money { unit: Some(currency.clone()), value: Some(value / 11.0) }),
+                ..Default::default()
             }]),
             ..Default::default()
         }
@@ -287,6 +306,10 @@ impl Samples {
             duration: Some(Duration { amount: Some(months), units: Some(text("month")) }),
             valid_for: Some(self.period()),
         }
+    }
+
+    fn id(&mut self) -> FastStr {
+        format!("{:012x}", self.next() >> 16).into()
     }
 
     fn description(&mut self) -> FastStr {

@@ -40,11 +40,8 @@ mod tests {
             price: Some(20.0),
             ..Default::default()
         };
-        let change = ProductOfferingUpdate {
-            price: Some(25.0),
-            category: Some(Vec::new()),
-            ..Default::default()
-        };
+        let change =
+            ProductOfferingUpdate { price: Some(25.0), category: Some(Vec::new()), ..Default::default() };
         decode_onto(&mut offering, &encode(&change)).unwrap();
         assert_eq!(offering.price, Some(25.0));
         assert_eq!(offering.name.as_deref(), Some("5G 50GB Plan"));

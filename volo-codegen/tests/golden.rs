@@ -13,7 +13,11 @@ fn directory() -> PathBuf {
 }
 
 fn inputs() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().path());
+    thrift_files(&directory())
+}
+
+fn thrift_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut inputs: Vec<PathBuf> =
         entries.filter(|path| path.extension().is_some_and(|e| e == "thrift")).collect();
     inputs.sort();
@@ -46,15 +50,23 @@ fn output_is_as_expected() {
 
 #[test]
 fn rustfmt_has_nothing_to_change() {
-    let expected = inputs().into_iter().map(|input| input.with_extension("rs"));
+    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden");
+    std::fs::create_dir_all(&temporary).unwrap();
+    let mut outputs = Vec::new();
+    for input in inputs().into_iter().chain(thrift_files(&directory().join("../corpus/accept"))) {
+        let output = temporary.join(input.with_extension("rs").file_name().unwrap());
+        std::fs::write(&output, generate(std::slice::from_ref(&input))).unwrap();
+        outputs.push(output);
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let output = Command::new("rustfmt")
         .args(["--check", "--edition", "2024", "--config-path"])
         .arg(root.join("rustfmt.toml"))
-        .args(expected)
+        .args(outputs)
         .output()
         .expect("rustfmt is part of the toolchain");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let report = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&report));
 }
 
 /// Lines of code without blanks and comments, for each field, argument and declared exception of the IDL.

@@ -2,15 +2,22 @@
 
 mod client_peer;
 
-use client_peer::{Plain, client, echo, listen, listen_mem, raw, spawn_echo};
-use volo_thrift::ClientBuilder;
+use client_peer::{NOTE, Plain, client, echo, listen, listen_mem, spawn_echo};
+use volo_thrift::{
+    ClientBuilder, ClientError, Never,
+    client::send,
+    protocol::{MethodResult, Protocol},
+};
 
 type Setting = fn(ClientBuilder<Plain>) -> ClientBuilder<Plain>;
 
-const SETTINGS: [(&str, Setting); 3] = [
+const SETTINGS: [(&str, Setting); 6] = [
     ("ttheader", |builder| builder),
+    ("compact", |builder| builder.protocol(Protocol::Compact)),
     ("framed", |builder| builder.framed()),
+    ("buffered", |builder| builder.buffered()),
     ("mux", |builder| builder.mux(1)),
+    ("more mux", |builder| builder.mux(3)),
 ];
 
 #[tokio::test]
@@ -33,7 +40,8 @@ async fn oneway_calls_are_over_once_they_are_sent() {
         let client = setting(client(&listener)).build();
         spawn_echo(listener);
         for value in 0..20 {
-            let sent = client.0.execute(&client_peer::NOTE, raw(client_peer::number(value))).await;
+            let args = MethodResult::<i64, Never>::Ok(value);
+            let sent: Result<(), ClientError> = send(&client.0, &NOTE, args).await;
             assert!(sent.is_ok(), "{name}: {sent:?}");
             echo(&client, value).await.unwrap();
         }

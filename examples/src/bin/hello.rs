@@ -1,6 +1,8 @@
 //! The smallest server and client, in one process: `cargo run -p examples --bin hello`.
 
-use examples::hello::{HelloReply, HelloRequest, HelloService, HelloServiceClientBuilder, HelloServiceServer};
+use examples::hello::{
+    HelloReply, HelloRequest, HelloService, HelloServiceClientBuilder, HelloServiceServer,
+};
 use volo_core::{BoxError, shutdown};
 use volo_thrift::ServerError;
 

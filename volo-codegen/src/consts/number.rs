@@ -5,42 +5,28 @@ use crate::diag::Diagnostic;
 use crate::model::*;
 
 impl Evaluator<'_> {
+    /// A whole number as a value of a numeric type; `hex` says how it was written.
     pub(super) fn number(&mut self, shape: &Type, number: i64, hex: bool, span: Span) -> Option<Value> {
-        let fitted = match shape {
-            Type::Bool => {
-                if !(0..=1).contains(&number) {
-                    let warning = Diagnostic::warning("bool-number", format!("{number} is no `bool`"))
-                        .at(span, format!("taken as {}", number > 0))
-                        .help("write `true` or `false`");
-                    self.diagnostics.push(warning);
-                }
-                Some(Value::Bool(number > 0))
-            }
-            Type::I8 => i8::try_from(number)
-                .or(wrapped(hex, u8::try_from(number)).map(|n| n as i8))
-                .ok()
-                .map(Value::I8),
-            Type::I16 => i16::try_from(number)
-                .or(wrapped(hex, u16::try_from(number)).map(|n| n as i16))
-                .ok()
-                .map(Value::I16),
-            Type::I32 => i32::try_from(number)
-                .or(wrapped(hex, u32::try_from(number)).map(|n| n as i32))
-                .ok()
-                .map(Value::I32),
-            Type::I64 => Some(Value::I64(number)),
-            Type::Double => Some(Value::Double(number as f64)),
+        // The bits of a hexadecimal number count: 0xFF is a negative `i8`.
+        let wrap = |bits: u32| {
+            let sign = 1i64 << (bits - 1);
+            if hex && (sign..2 * sign).contains(&number) { number - 2 * sign } else { number }
+        };
+        let (fitted, meant) = match shape {
+            Type::Bool => return Some(self.bool_number(number, span)),
             Type::Enum(id) => return self.enum_number(*id, number, span),
-            _ => None,
+            Type::I8 => (i8::try_from(wrap(8)).ok().map(Value::I8), wrap(8)),
+            Type::I16 => (i16::try_from(wrap(16)).ok().map(Value::I16), wrap(16)),
+            Type::I32 => (i32::try_from(wrap(32)).ok().map(Value::I32), wrap(32)),
+            Type::I64 => (Some(Value::I64(number)), number),
+            Type::Double => (Some(Value::Double(number as f64)), number),
+            _ => (None, number),
         };
         let name = self.model.idl_name(shape);
-        let negative =
-            matches!(fitted, Some(Value::I8(i8::MIN..0) | Value::I16(i16::MIN..0) | Value::I32(i32::MIN..0)));
-        if negative && number > 0 {
+        if meant != number {
             let warning =
-                Diagnostic::warning("number-wraps", format!("this bit pattern is negative as `{name}`"))
-                    .at(span, "taken as written, sign bit set");
-            self.diagnostics.push(warning);
+                Diagnostic::warning("number-wraps", format!("this bit pattern is negative as `{name}`"));
+            self.diagnostics.push(warning.at(span, format!("taken as {meant}")));
         }
         if fitted.is_none() {
             let error = Diagnostic::error("number-range", format!("{number} does not fit `{name}`"));
@@ -48,6 +34,16 @@ impl Evaluator<'_> {
             self.diagnostics.push(error);
         }
         fitted
+    }
+
+    fn bool_number(&mut self, number: i64, span: Span) -> Value {
+        if !(0..=1).contains(&number) {
+            let warning = Diagnostic::warning("bool-number", format!("{number} is no `bool`"))
+                .at(span, format!("taken as {}", number > 0))
+                .help("write `true` or `false`");
+            self.diagnostics.push(warning);
+        }
+        Value::Bool(number > 0)
     }
 
     fn enum_number(&mut self, id: EnumId, number: i64, span: Span) -> Option<Value> {
@@ -74,15 +70,6 @@ impl Evaluator<'_> {
         }
         uuid.map(Value::Uuid)
     }
-}
-
-/// The bit pattern of a hexadecimal number counts, not its sign.
-fn wrapped<T>(
-    hex: bool,
-    number: Result<T, std::num::TryFromIntError>,
-) -> Result<T, std::num::TryFromIntError> {
-    // Any error will do: the caller only asks whether there is a number.
-    if hex { number } else { Err(u8::try_from(-1i64).unwrap_err()) }
 }
 
 /// 8-4-4-4-12 hexadecimal digits, perhaps in braces.

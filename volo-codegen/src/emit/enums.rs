@@ -1,8 +1,8 @@
 //! Enums: open, so that a number from a newer peer survives.
 
 use super::docs;
+use super::lints;
 use super::names::value_names;
-use super::structs::write_acronym_allow;
 use super::text::Text;
 use super::types::Scope;
 use crate::model::EnumId;
@@ -13,7 +13,7 @@ pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: EnumId) {
     text.blank();
     text.open("rt::open_enum! {");
     docs::write(text, &item.meta.docs);
-    write_acronym_allow(text, &scope.names.enums[id.index()]);
+    lints::allow_for_type(text, &scope.names.enums[id.index()], &[]);
     text.open(format!("pub enum {} {{", scope.names.enums[id.index()]));
     for (value, name) in item.values.iter().zip(value_names(&item.values)) {
         docs::write(text, &value.meta.docs);

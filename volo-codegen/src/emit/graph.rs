@@ -19,18 +19,32 @@ pub(super) struct Graph {
     keyed: Vec<bool>,
     derives: Vec<Derives>,
     mins: Vec<Min>,
+    bytes: Vec<usize>,
 }
 
 impl Graph {
     pub(super) fn new(model: &Model) -> Graph {
         let count = model.structs.len();
         let all = Derives { eq: true, hash_and_ord: true };
-        let mut graph =
-            Graph { keyed: vec![false; count], derives: vec![all; count], mins: vec![[0, 0]; count] };
+        let mut graph = Graph {
+            keyed: vec![false; count],
+            derives: vec![all; count],
+            mins: vec![[1, 1]; count],
+            bytes: vec![0; count],
+        };
+        let order = inner_first(model);
         graph.find_keyed(model);
-        graph.find_derives(model);
-        for id in struct_ids(model) {
-            graph.find_min(model, id);
+        graph.find_derives(model, &order);
+        for id in order {
+            let fields = &model[id].fields;
+            if model[id].kind != StructKind::Union {
+                graph.mins[id.index()] = graph.min(model, fields);
+            }
+            let bytes = fields.iter().map(|field| graph.arm_bytes(model, field));
+            graph.bytes[id.index()] = match model[id].kind {
+                StructKind::Union => bytes.max().unwrap_or(0) + 8,
+                _ => bytes.sum(),
+            };
         }
         graph
     }
@@ -60,6 +74,24 @@ impl Graph {
             min = [min[0] + 3 + value[0], min[1] + 1 + value[1]];
         }
         min
+    }
+
+    /// About how many bytes of memory a field's value takes; its `Option` is not counted.
+    pub(super) fn arm_bytes(&self, model: &Model, field: &Field) -> usize {
+        if is_boxed(field) {
+            return 8;
+        }
+        match model.resolve(&field.ty) {
+            Type::Bool | Type::I8 => 1,
+            Type::I16 => 2,
+            Type::I32 | Type::Enum(_) => 4,
+            Type::I64 | Type::Double => 8,
+            Type::Uuid => 16,
+            Type::List(_) => 24,
+            Type::String | Type::Binary | Type::Set(_) | Type::Map(..) => 40,
+            Type::Struct(id) => self.bytes[id.index()],
+            Type::Typedef(_) => 0,
+        }
     }
 
     fn find_keyed(&mut self, model: &Model) {
@@ -117,10 +149,10 @@ impl Graph {
     }
 
     /// Starts from everything and takes away until nothing changes, so that recursive types keep what they can.
-    fn find_derives(&mut self, model: &Model) {
+    fn find_derives(&mut self, model: &Model, order: &[StructId]) {
         loop {
             let mut changed = false;
-            for id in struct_ids(model) {
+            for &id in order {
                 let derives = self.derives(model, &model[id].fields, self.is_keyed(id));
                 changed |= derives != self.derives[id.index()];
                 self.derives[id.index()] = derives;
@@ -153,31 +185,6 @@ impl Graph {
         }
     }
 
-    /// Required structs are no cycle: a field that closes one is boxed and counts as absent.
-    fn find_min(&mut self, model: &Model, start: StructId) {
-        let mut open = vec![start];
-        while let Some(&id) = open.last() {
-            let item = &model[id];
-            let wanted = item.fields.iter().filter(|field| is_certain(field)).find_map(|field| {
-                match model.resolve(&field.ty) {
-                    Type::Struct(inner) if self.mins[inner.index()] == [0, 0] && !open.contains(inner) => {
-                        Some(*inner)
-                    }
-                    _ => None,
-                }
-            });
-            if let Some(inner) = wanted {
-                open.push(inner);
-                continue;
-            }
-            self.mins[id.index()] = match item.kind {
-                StructKind::Union => [1, 1],
-                _ => self.min(model, &item.fields),
-            };
-            open.pop();
-        }
-    }
-
     fn min_of(&self, ty: &Type) -> Min {
         match ty {
             Type::Bool | Type::I8 => [1, 1],
@@ -188,10 +195,7 @@ impl Graph {
             Type::Uuid => [16, 16],
             Type::List(_) | Type::Set(_) => [5, 1],
             Type::Map(..) => [6, 1],
-            Type::Struct(id) => {
-                let [binary, compact] = self.mins[id.index()];
-                [binary.max(1), compact.max(1)]
-            }
+            Type::Struct(id) => self.mins[id.index()],
             Type::Typedef(_) => [1, 1],
         }
     }
@@ -207,9 +211,30 @@ pub(super) fn is_boxed(field: &Field) -> bool {
     field.boxed || field.reference
 }
 
-fn struct_ids(model: &Model) -> impl Iterator<Item = StructId> + '_ {
-    model.files.iter().flat_map(|file| &file.items).filter_map(|item| match item {
-        Item::Struct(id) => Some(*id),
-        _ => None,
-    })
+/// All structs, each behind those it holds by value. There are no cycles: what closes one is boxed.
+fn inner_first(model: &Model) -> Vec<StructId> {
+    let mut order = Vec::new();
+    let mut known = vec![false; model.structs.len()];
+    for start in model.files.iter().flat_map(|file| &file.items) {
+        let Item::Struct(start) = start else { continue };
+        // A struct and how many of its fields were looked at; a list, because chains of structs may be long.
+        let mut open = vec![(*start, 0)];
+        while let Some((id, next)) = open.pop() {
+            if next == 0 && std::mem::replace(&mut known[id.index()], true) {
+                continue;
+            }
+            let Some(field) = model[id].fields.get(next) else {
+                order.push(id);
+                continue;
+            };
+            open.push((id, next + 1));
+            if let Type::Struct(inner) = model.resolve(&field.ty)
+                && !is_boxed(field)
+                && !known[inner.index()]
+            {
+                open.push((*inner, 0));
+            }
+        }
+    }
+    order
 }

@@ -8,6 +8,7 @@ mod consts;
 mod docs;
 mod enums;
 mod graph;
+mod lints;
 mod names;
 mod service;
 mod structs;
@@ -90,11 +91,18 @@ impl Writer<'_> {
                 docs::write(text, &self.model[*file].docs);
             }
         }
+        if parent.is_none() {
+            text.line("#[allow(dead_code, reason = \"few programs use all that an IDL declares\")]");
+        }
         if parent.is_none() && self.lacks_docs(node) {
             text.line("#[allow(missing_docs, reason = \"not everything has a comment in the IDL\")]");
         }
         if parent == Some(&node.name) {
             text.line("#[allow(clippy::module_inception, reason = \"the namespace is the IDL's\")]");
+        }
+        let is_empty = node.module.is_none_or(|module| self.items(module).next().is_none());
+        if is_empty && node.children.is_empty() {
+            return text.line(format!("pub mod {} {{}}", node.name));
         }
         text.open(format!("pub mod {} {{", node.name));
         if let Some(module) = node.module {

@@ -254,10 +254,10 @@ fn claim(mut name: String, taken: &mut BTreeSet<String>) -> String {
     name
 }
 
-/// `rt` is what generated code calls the runtime.
+/// A module must not hide what generated code begins its paths with.
 fn module_name(segment: &str) -> String {
     let name = case::snake(segment);
-    if name == "rt" { name + "_" } else { name }
+    if ["rt", "std", "volo_thrift"].contains(&name.as_str()) { name + "_" } else { name }
 }
 
 fn file_id(files: &[File], index: usize) -> FileId {

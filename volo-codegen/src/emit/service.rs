@@ -1,11 +1,12 @@
 //! Services: the trait to implement, the client, the server, and each method's messages.
 
 use super::docs;
+use super::lints;
 use super::names::{FunctionNames, ServiceNames, field_names};
 use super::structs::{Shape, write_shape};
 use super::text::{Doc, End, Text};
 use super::types::Scope;
-use crate::model::{Function, ServiceId};
+use crate::model::{Annotations, Function, ServiceId};
 
 /// A function as one service has it: its own or an ancestor's.
 struct Method<'a> {
@@ -38,7 +39,7 @@ fn methods_of<'a>(scope: &Scope<'a>, id: ServiceId) -> Vec<Method<'a>> {
         let arguments = field_names(&function.args)
             .into_iter()
             .zip(&function.args)
-            .map(|(name, argument)| (name, scope.field_type(argument, false)))
+            .map(|(name, argument)| (name, scope.field_type(argument, &Annotations::default(), false)))
             .collect();
         Method { function, names, module: scope.names.module_of(service.file), arguments }
     };
@@ -64,15 +65,10 @@ impl Method<'_> {
         std::iter::once("&self".to_owned()).chain(arguments).collect()
     }
 
-    /// Docs, and what clippy would have to say about the IDL's choices.
-    fn write_head(&self, text: &mut Text) {
+    fn write_head(&self, text: &mut Text, result: &str) {
         docs::write(text, &self.function.meta.docs);
-        if self.arguments.len() > 6 {
-            text.line("#[allow(clippy::too_many_arguments, reason = \"the arguments are the IDL's\")]");
-        }
-        if ["from_", "into_"].iter().any(|prefix| self.names.method.starts_with(prefix)) {
-            text.line("#[allow(clippy::wrong_self_convention, reason = \"the name is the IDL's\")]");
-        }
+        let types = self.arguments.iter().map(|(_, ty)| ty.clone()).chain([result.to_owned()]);
+        lints::allow_for_method(text, &self.names.method, &types.collect::<Vec<_>>());
     }
 }
 
@@ -88,14 +84,17 @@ fn write_trait(scope: &Scope<'_>, text: &mut Text, id: ServiceId, own: &[Method<
     let name = &scope.names.services[id.index()].service;
     text.blank();
     docs::write(text, &service.meta.docs);
+    if own.iter().any(|method| method.names.method == "len") {
+        lints::allow(text, &["len_without_is_empty"], "the names are the IDL's");
+    }
     if own.is_empty() {
         return text.line(format!("pub trait {name}: {bounds} {{}}"));
     }
     text.open(format!("pub trait {name}: {bounds} {{"));
     for method in own {
         text.blank();
-        method.write_head(text);
         let result = method.result(scope, "ServerError");
+        method.write_head(text, &result);
         let future = format!("impl rt::Future<Output = {result}> + {}", scope.std("Send"));
         let head = format!("fn {}", method.names.method);
         text.signature(&head, &method.parameters(), &future, End::Semicolon);
@@ -141,9 +140,10 @@ fn write_client(
     text.close("}");
     for (index, method) in methods.iter().enumerate() {
         text.blank();
-        method.write_head(text);
+        let result = method.result(scope, "ClientError");
+        method.write_head(text, &result);
         let head = format!("pub async fn {}", method.names.method);
-        text.signature(&head, &method.parameters(), &method.result(scope, "ClientError"), End::Brace);
+        text.signature(&head, &method.parameters(), &result, End::Brace);
         let path = scope.path(method.module, &method.names.args);
         let arguments = method.arguments.iter().map(|(name, _)| Doc::text(name));
         text.assign("let args =", &Doc::group(format!("{path} {{"), arguments, "}"), ";");
@@ -272,8 +272,14 @@ fn write_messages(scope: &Scope<'_>, text: &mut Text, method: &Method<'_>) {
     let function = method.function;
     let names = method.names;
     let docs = Some(format!("Arguments of `{}`.", function.name));
-    let shape =
-        Shape { name: &names.args, wire_name: &names.args, docs, fields: &function.args, keyed: false };
+    let shape = Shape {
+        name: &names.args,
+        wire_name: &names.args,
+        docs,
+        fields: &function.args,
+        annotations: &Annotations::default(),
+        keyed: false,
+    };
     write_shape(scope, text, &shape);
     if function.oneway {
         return;

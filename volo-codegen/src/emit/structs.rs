@@ -2,11 +2,12 @@
 
 use super::docs;
 use super::graph::{Derives, is_boxed};
+use super::lints;
 use super::names::field_names;
 use super::text::{Doc, End, Text};
-use super::types::Scope;
+use super::types::{Choice, Scope};
 use super::values::{in_field, is_natural};
-use crate::model::{Docs, Field, Requiredness, Struct, StructId, StructKind, Type, Value};
+use crate::model::{Annotations, Docs, Field, Requiredness, Struct, StructId, StructKind, Type, Value};
 
 /// Anything that is a list of fields in Rust.
 pub(super) struct Shape<'a> {
@@ -16,6 +17,7 @@ pub(super) struct Shape<'a> {
     pub(super) wire_name: &'a str,
     pub(super) docs: Docs,
     pub(super) fields: &'a [Field],
+    pub(super) annotations: &'a Annotations,
     /// See [`super::graph::Graph::is_keyed`].
     pub(super) keyed: bool,
 }
@@ -28,7 +30,14 @@ pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
     write_shape(
         scope,
         text,
-        &Shape { name, wire_name: &item.name, docs: item.meta.docs.clone(), fields: &item.fields, keyed },
+        &Shape {
+            name,
+            wire_name: &item.name,
+            docs: item.meta.docs.clone(),
+            fields: &item.fields,
+            annotations: &item.meta.annotations,
+            keyed,
+        },
     );
     if item.kind == StructKind::Exception {
         write_error(scope, text, item, name);
@@ -39,16 +48,20 @@ pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
 pub(super) fn write_shape(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>) {
     let names = field_names(shape.fields);
     let defaults = shape.fields.iter().any(|field| own_default(field).is_some());
+    let types: Vec<String> =
+        shape.fields.iter().map(|field| scope.field_type(field, shape.annotations, shape.keyed)).collect();
     text.blank();
-    write_docs_and_derives(scope, text, shape, !defaults);
+    docs::write(text, &shape.docs);
+    lints::allow_for_type(text, shape.name, &types);
+    let derives = scope.graph.derives(scope.model, shape.fields, shape.keyed);
+    text.line(derive_list(derives, !defaults));
     if shape.fields.is_empty() {
         text.line(format!("pub struct {} {{}}", shape.name));
     } else {
         text.open(format!("pub struct {} {{", shape.name));
-        for (field, name) in shape.fields.iter().zip(&names) {
+        for ((field, name), ty) in shape.fields.iter().zip(&names).zip(&types) {
             docs::write(text, &field.meta.docs);
-            let ty = scope.field_type(field, shape.keyed);
-            text.assign(&format!("pub {name}:"), &Doc::of_type(&ty), ",");
+            text.assign(&format!("pub {name}:"), &Doc::of_type(ty), ",");
         }
         text.close("}");
     }
@@ -77,19 +90,6 @@ pub(super) fn derive_list(derives: Derives, default: bool) -> String {
     format!("#[derive({})]", list.join(", "))
 }
 
-/// A name all in capitals is kept, against clippy's taste.
-pub(super) fn write_acronym_allow(text: &mut Text, name: &str) {
-    if name.len() > 2 && name.chars().all(|c| c.is_ascii_uppercase()) {
-        text.line("#[allow(clippy::upper_case_acronyms, reason = \"the name is the IDL's\")]");
-    }
-}
-
-fn write_docs_and_derives(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, default: bool) {
-    docs::write(text, &shape.docs);
-    write_acronym_allow(text, shape.name);
-    text.line(derive_list(scope.graph.derives(scope.model, shape.fields, shape.keyed), default));
-}
-
 fn own_default(field: &Field) -> Option<&Value> {
     let default = field.default.as_ref()?;
     let wrapped = field.requiredness == Requiredness::Optional || is_boxed(field);
@@ -99,10 +99,13 @@ fn own_default(field: &Field) -> Option<&Value> {
 fn write_default(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     let default = scope.std("Default");
     text.blank();
+    lints::allow_for_values(text, shape.fields.iter().filter_map(own_default));
     text.open(format!("impl {default} for {} {{", shape.name));
     text.open("fn default() -> Self {");
     let fields = shape.fields.iter().zip(names).map(|(field, name)| match own_default(field) {
-        Some(value) => prefix(&format!("{name}: "), in_field(scope, field, value, shape.keyed)),
+        Some(value) => {
+            prefix(&format!("{name}: "), in_field(scope, field, shape.annotations, value, shape.keyed))
+        }
         None => Doc::text(format!("{name}: {}", natural(scope, field))),
     });
     text.doc("", &Doc::group(format!("{} {{", shape.name), fields, "}"), "");
@@ -279,7 +282,10 @@ fn write_error(scope: &Scope<'_>, text: &mut Text, item: &Struct, name: &str) {
 /// The field that says in words what happened, and whether it is optional.
 fn message_field(scope: &Scope<'_>, item: &Struct) -> Option<(String, bool)> {
     let names = field_names(&item.fields);
-    let is_text = |field: &&Field| matches!(scope.model.resolve(&field.ty), Type::String) && !is_boxed(field);
+    let is_text = |field: &&Field| {
+        let plain = !is_boxed(field) && !Choice::of(field, &item.meta.annotations).shared;
+        plain && matches!(scope.model.resolve(&field.ty), Type::String)
+    };
     let wanted = ["message", "msg", "why", "what", "reason"];
     let field = wanted.iter().find_map(|wanted| {
         item.fields.iter().filter(is_text).find(|field| field.name.eq_ignore_ascii_case(wanted))

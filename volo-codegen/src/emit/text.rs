@@ -70,6 +70,12 @@ impl Doc {
             return flat;
         }
         match self {
+            // The only argument or element begins on the line of its list.
+            Doc::Group { open, items, close } if open.ends_with(['(', '[']) && self.holds_one_group() => {
+                let tail = tail + close.chars().count();
+                let inner = items.iter().map(|item| item.layout(indent, column + open.chars().count(), tail));
+                format!("{open}{}{close}", inner.collect::<String>())
+            }
             Doc::Group { open, items, close } if !items.is_empty() => {
                 let inner = indent + STEP;
                 let body = match open.ends_with(['[', '(']) && items.iter().all(Doc::is_short) {
@@ -85,6 +91,23 @@ impl Doc {
     fn layout_item(&self, indent: usize) -> String {
         let comma = if matches!(self, Doc::Text(text) if text.starts_with("..")) { "" } else { "," };
         format!("{}{}{comma}\n", " ".repeat(indent), self.layout(indent, indent, 1))
+    }
+
+    fn holds_one_group(&self) -> bool {
+        matches!(self, Doc::Group { items, .. } if matches!(items[..], [Doc::Group { .. }]))
+    }
+
+    /// Whether this is a struct with its fields, which stays behind what it follows.
+    pub(super) fn is_struct(&self) -> bool {
+        matches!(self, Doc::Group { open, .. } if open.ends_with('{'))
+    }
+
+    /// What is on the first line if it is broken.
+    pub(super) fn first_line(&self) -> String {
+        match self {
+            Doc::Text(text) => text.clone(),
+            Doc::Group { open, .. } => open.clone(),
+        }
     }
 
     fn is_short(&self) -> bool {
@@ -275,6 +298,16 @@ impl Text {
         for term in &terms[beside..] {
             self.line_raw(&format!("{}{}{term}", " ".repeat(STEP), operator.trim_start()));
         }
+    }
+
+    /// The rest of the lines one step deeper, or back.
+    pub(super) fn indent(&mut self) {
+        self.indent += STEP;
+    }
+
+    /// Undoes [`Text::indent`].
+    pub(super) fn dedent(&mut self) {
+        self.indent -= STEP;
     }
 
     fn line_raw(&mut self, line: &str) {

@@ -26,6 +26,7 @@ impl<'a> Scope<'a> {
             "Ok" | "Err" => "result::Result",
             "Option" => "option",
             "Result" => "result",
+            "String" => "string",
             "Vec" => "vec",
             "Box" => "boxed",
             "Default" => "default",
@@ -55,8 +56,8 @@ impl<'a> Scope<'a> {
     }
 
     /// The type of a value that may be absent, boxed or neither.
-    pub(super) fn field_type(&self, field: &Field, keyed: bool) -> String {
-        let inner = self.annotated_type(&field.ty, &field.type_annotations, &field.meta.annotations, keyed);
+    pub(super) fn field_type(&self, field: &Field, owner: &Annotations, keyed: bool) -> String {
+        let inner = self.chosen_type(field, owner, keyed);
         let option = self.std("Option");
         match (is_boxed(field), field.requiredness) {
             (true, _) => format!("{option}<{}<{inner}>>", self.std("Box")),
@@ -66,8 +67,8 @@ impl<'a> Scope<'a> {
     }
 
     /// The type of a value that an arm holds.
-    pub(super) fn arm_type(&self, field: &Field, keyed: bool) -> String {
-        let inner = self.annotated_type(&field.ty, &field.type_annotations, &field.meta.annotations, keyed);
+    pub(super) fn arm_type(&self, field: &Field, owner: &Annotations, keyed: bool) -> String {
+        let inner = self.chosen_type(field, owner, keyed);
         if is_boxed(field) { format!("{}<{inner}>", self.std("Box")) } else { inner }
     }
 
@@ -105,22 +106,18 @@ impl<'a> Scope<'a> {
         plain.to_owned()
     }
 
-    /// Honours `pilota.rust_type = "btree"`: ordered at the outermost level.
-    fn annotated_type(
-        &self,
-        ty: &Type,
-        on_type: &Annotations,
-        on_field: &Annotations,
-        keyed: bool,
-    ) -> String {
-        let ordered = wants_order(on_type) || wants_order(on_field);
-        match self.model.resolve(ty) {
-            Type::Set(element) if ordered => format!("{}<{}>", set(true), self.ty(element, true)),
-            Type::Map(key, value) if ordered => {
+    fn chosen_type(&self, field: &Field, owner: &Annotations, keyed: bool) -> String {
+        let choice = Choice::of(field, owner);
+        let ty = match self.model.resolve(&field.ty) {
+            Type::String if choice.owned => self.std("String").into_owned(),
+            Type::Binary if choice.owned => format!("{}<u8>", self.std("Vec")),
+            Type::Set(element) if choice.ordered => format!("{}<{}>", set(true), self.ty(element, true)),
+            Type::Map(key, value) if choice.ordered => {
                 format!("{}<{}, {}>", map(true), self.ty(key, true), self.ty(value, keyed))
             }
-            _ => self.ty(ty, keyed),
-        }
+            _ => self.ty(&field.ty, keyed),
+        };
+        if choice.shared { format!("rt::Arc<{ty}>") } else { ty }
     }
 
     fn differs_in_key(&self, ty: &Type) -> bool {
@@ -133,8 +130,30 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn wants_order(annotations: &Annotations) -> bool {
-    annotations.get("pilota.rust_type") == Some("btree")
+/// How annotations, on a field or on its whole struct, want a value to be kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Choice {
+    /// Maps and sets: `pilota.rust_type = "btree"`.
+    pub(super) ordered: bool,
+    /// Strings and binaries: `pilota.rust_type = "string"` and `"vec"`.
+    pub(super) owned: bool,
+    /// Anything: `pilota.rust_wrapper_arc = "true"`.
+    pub(super) shared: bool,
+}
+
+impl Choice {
+    pub(super) fn of(field: &Field, owner: &Annotations) -> Choice {
+        let mut choice = Choice::default();
+        for annotations in [owner, &field.type_annotations, &field.meta.annotations] {
+            match annotations.get("pilota.rust_type") {
+                Some("btree") => choice.ordered = true,
+                Some("string" | "vec") => choice.owned = true,
+                _ => {}
+            }
+            choice.shared |= matches!(annotations.get("pilota.rust_wrapper_arc"), Some("1" | "true"));
+        }
+        choice
+    }
 }
 
 pub(super) fn set(ordered: bool) -> &'static str {

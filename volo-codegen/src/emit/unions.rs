@@ -1,11 +1,12 @@
 //! Unions: an enum with one more arm for what this build does not know.
 
 use super::docs;
+use super::lints;
 use super::names::arm_names;
-use super::structs::{close_fields, derive_list, open_decode, open_fields, write_acronym_allow};
+use super::structs::{close_fields, derive_list, open_decode, open_fields};
 use super::text::{Doc, Text};
 use super::types::Scope;
-use super::values::expression;
+use super::values::{in_arm, wrap};
 use crate::model::{Field, StructId};
 
 /// Writes a union.
@@ -17,16 +18,17 @@ pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
 
     text.blank();
     docs::write(text, &item.meta.docs);
-    write_acronym_allow(text, name);
-    if arms.iter().any(|arm| arm.starts_with(name.as_str()) || arm.ends_with(name.as_str())) {
-        text.line("#[allow(clippy::enum_variant_names, reason = \"the names are the IDL's\")]");
-    }
+    let types: Vec<String> =
+        item.fields.iter().map(|field| scope.arm_type(field, &item.meta.annotations, keyed)).collect();
+    lints::allow_for_type(text, name, &types);
+    let bytes: Vec<usize> =
+        item.fields.iter().map(|field| scope.graph.arm_bytes(scope.model, field)).collect();
+    lints::allow_for_union(text, name, &arms, &bytes);
     text.line(derive_list(scope.graph.derives(scope.model, &item.fields, keyed), false));
     text.open(format!("pub enum {name} {{"));
-    for (field, arm) in item.fields.iter().zip(&arms) {
+    for ((field, arm), ty) in item.fields.iter().zip(&arms).zip(&types) {
         docs::write(text, &field.meta.docs);
-        let ty = scope.arm_type(field, keyed);
-        text.doc("", &Doc::group(format!("{arm}("), [Doc::of_type(&ty)], ")"), ",");
+        text.doc("", &Doc::group(format!("{arm}("), [Doc::of_type(ty)], ")"), ",");
     }
     text.line("/// An arm that this build does not know, or none at all.");
     text.line(format!("{unknown}(rt::UnknownFields),"));
@@ -40,17 +42,16 @@ fn write_default(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[Strin
     let item = &scope.model[id];
     let name = &scope.names.structs[id.index()];
     text.blank();
+    lints::allow_for_values(text, item.fields.iter().filter_map(|field| field.default.as_ref()));
     text.open(format!("impl {} for {name} {{", scope.std("Default")));
     text.open("fn default() -> Self {");
     let preset =
         item.fields.iter().zip(arms).find_map(|(field, arm)| Some((field, arm, field.default.as_ref()?)));
     match preset {
         Some((field, arm, value)) => {
-            let value = expression(scope, &field.ty, value, scope.graph.is_keyed(id)).flat();
-            match super::graph::is_boxed(field) {
-                true => text.line(format!("Self::{arm}({}::new({value}))", scope.std("Box"))),
-                false => text.line(format!("Self::{arm}({value})")),
-            }
+            let keyed = scope.graph.is_keyed(id);
+            let value = in_arm(scope, field, &item.meta.annotations, value, keyed);
+            text.doc("", &wrap(&format!("Self::{arm}("), value, ")"), "");
         }
         None => text.line(format!("Self::{unknown}(rt::UnknownFields::default())")),
     }
@@ -90,6 +91,12 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
     text.close("}");
 
     open_decode(scope, text);
+    let unknown = format!("rt::unknown_arm(reader, field, self, Self::{unknown})");
+    if arms.is_empty() {
+        text.closure(&format!("reader.fields({:?}, |reader, field|", item.name), &unknown, ")");
+        text.close("}");
+        return text.close("}");
+    }
     let long = open_fields(text, &item.name);
     for (field, arm) in &arms {
         let arguments =
@@ -97,7 +104,7 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
         let arguments = arguments.into_iter().chain([format!("Self::{arm}")]).map(Doc::Text);
         text.doc(&format!("{} => ", field.id), &Doc::group("rt::arm(", arguments, ")"), ",");
     }
-    text.line(format!("_ => rt::unknown_arm(reader, field, self, Self::{unknown}),"));
+    text.line(format!("_ => {unknown},"));
     close_fields(text, long, "");
     text.close("}");
     text.close("}");

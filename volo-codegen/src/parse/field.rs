@@ -110,14 +110,35 @@ impl Parser<'_> {
             Token::Name => {
                 let span = self.advance();
                 let name = self.slice(span).to_owned();
-                // Apache allows no annotations here: `(` can only be a slip.
-                return Ok(Type { kind: TypeKind::Named(name), annotations: Annotations::default(), span });
+                let annotations = self.named_type_annotations()?;
+                return Ok(Type { kind: TypeKind::Named(name), annotations, span });
             }
             token => TypeKind::Base(self.base_type(token)?),
         };
         let span = self.since(start);
         let annotations = self.annotations()?;
         Ok(Type { kind, annotations, span })
+    }
+
+    /// Kitex takes annotations on named types, Apache on all others only.
+    fn named_type_annotations(&mut self) -> Parsed<Annotations> {
+        if !self.begins_annotations(0) {
+            return Ok(Annotations::default());
+        }
+        let start = self.span();
+        let annotations = self.annotations()?;
+        let warning = Diagnostic::warning("portable-annotation", "annotations on a named type")
+            .at(self.since(start), "Apache's compiler refuses this")
+            .help("annotate the field or the type's declaration");
+        self.diagnostics.push(warning);
+        Ok(annotations)
+    }
+
+    /// Whether annotations, and not arguments, begin at the token `ahead` of the next one.
+    pub(super) fn begins_annotations(&self, ahead: usize) -> bool {
+        self.peek_at(ahead) == Token::ParenOpen
+            && self.peek_at(ahead + 1) == Token::Name
+            && matches!(self.peek_at(ahead + 2), Token::Equals | Token::Comma | Token::ParenClose)
     }
 
     fn base_type(&mut self, token: Token) -> Parsed<model::Type> {

@@ -271,7 +271,10 @@ impl Parser<'_> {
         };
         let returns = match self.eat(Token::Void) {
             Some(_) => None,
-            None if self.peek() == Token::Name && self.peek_at(1) == Token::ParenOpen => {
+            None if self.peek() == Token::Name
+                && self.peek_at(1) == Token::ParenOpen
+                && !self.begins_annotations(1) =>
+            {
                 let diagnostic = Diagnostic::error("no-result-type", "this function has no result type")
                     .at(self.span(), "expected a type in front of the name")
                     .help("write `void` if it returns nothing");

@@ -2,6 +2,7 @@
 
 const _: () = volo_thrift::rt::check_version(1);
 
+#[allow(dead_code, reason = "few programs use all that an IDL declares")]
 #[allow(missing_docs, reason = "not everything has a comment in the IDL")]
 pub mod golden {
     pub mod r#type {

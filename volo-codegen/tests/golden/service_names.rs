@@ -2,6 +2,7 @@
 
 const _: () = volo_thrift::rt::check_version(1);
 
+#[allow(dead_code, reason = "few programs use all that an IDL declares")]
 #[allow(missing_docs, reason = "not everything has a comment in the IDL")]
 pub mod golden {
     pub mod service_names {
@@ -318,8 +319,8 @@ pub mod golden {
                 request: i32,
             ) -> impl rt::Future<Output = ::std::result::Result<(), rt::ServerError>> + ::std::marker::Send;
 
-            #[allow(clippy::too_many_arguments, reason = "the arguments are the IDL's")]
             #[allow(clippy::wrong_self_convention, reason = "the name is the IDL's")]
+            #[allow(clippy::too_many_arguments, reason = "the arguments are the IDL's")]
             fn from_number(
                 &self,
                 a: i32,
@@ -388,8 +389,8 @@ pub mod golden {
                 rt::send(&self.0, &ECHO_SERVICE_METHODS[3], args).await
             }
 
-            #[allow(clippy::too_many_arguments, reason = "the arguments are the IDL's")]
             #[allow(clippy::wrong_self_convention, reason = "the name is the IDL's")]
+            #[allow(clippy::too_many_arguments, reason = "the arguments are the IDL's")]
             pub async fn from_number(
                 &self,
                 a: i32,

@@ -2,6 +2,7 @@
 
 const _: () = volo_thrift::rt::check_version(1);
 
+#[allow(dead_code, reason = "few programs use all that an IDL declares")]
 #[allow(missing_docs, reason = "not everything has a comment in the IDL")]
 pub mod golden {
     pub mod types {
@@ -931,5 +932,538 @@ pub mod golden {
                 })
             }
         }
+
+        /// Arms of very different sizes.
+        #[allow(clippy::enum_variant_names, reason = "the names are the IDL's")]
+        #[allow(clippy::large_enum_variant, reason = "the arms are the IDL's")]
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Mixed {
+            Small(bool),
+            Large(Defaults),
+            MixedUp(bool),
+            /// An arm that this build does not know, or none at all.
+            Unknown(rt::UnknownFields),
+        }
+
+        impl Default for Mixed {
+            fn default() -> Self {
+                Self::Unknown(rt::UnknownFields::default())
+            }
+        }
+
+        impl rt::Value for Mixed {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
+                let state = &mut { S::START };
+                1 + match self {
+                    Self::Small(value) => sizer.field(state, 1, value),
+                    Self::Large(value) => sizer.field(state, 2, value),
+                    Self::MixedUp(value) => sizer.field(state, 3, value),
+                    Self::Unknown(fields) => fields.size(sizer, state),
+                }
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                let state = &mut { W::START };
+                let writer = match self {
+                    Self::Small(value) => writer.field(state, 1, value),
+                    Self::Large(value) => writer.field(state, 2, value),
+                    Self::MixedUp(value) => writer.field(state, 3, value),
+                    Self::Unknown(fields) => fields.encode(writer, state),
+                };
+                writer.stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("Mixed", |reader, field| match field.id() {
+                    1 => rt::arm(reader, field, "small", self, Self::Small),
+                    2 => rt::arm(reader, field, "large", self, Self::Large),
+                    3 => rt::arm(reader, field, "MixedUp", self, Self::MixedUp),
+                    _ => rt::unknown_arm(reader, field, self, Self::Unknown),
+                })
+            }
+        }
+
+        #[allow(clippy::enum_variant_names, reason = "the names are the IDL's")]
+        #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum Common {
+            CommonNumber(i32),
+            CommonText(i32),
+            CommonFlag(i32),
+            /// An arm that this build does not know, or none at all.
+            Unknown(rt::UnknownFields),
+        }
+
+        impl Default for Common {
+            fn default() -> Self {
+                Self::Unknown(rt::UnknownFields::default())
+            }
+        }
+
+        impl rt::Value for Common {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
+                let state = &mut { S::START };
+                1 + match self {
+                    Self::CommonNumber(value) => sizer.field(state, 1, value),
+                    Self::CommonText(value) => sizer.field(state, 2, value),
+                    Self::CommonFlag(value) => sizer.field(state, 3, value),
+                    Self::Unknown(fields) => fields.size(sizer, state),
+                }
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                let state = &mut { W::START };
+                let writer = match self {
+                    Self::CommonNumber(value) => writer.field(state, 1, value),
+                    Self::CommonText(value) => writer.field(state, 2, value),
+                    Self::CommonFlag(value) => writer.field(state, 3, value),
+                    Self::Unknown(fields) => fields.encode(writer, state),
+                };
+                writer.stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("Common", |reader, field| match field.id() {
+                    1 => rt::arm(reader, field, "commonNumber", self, Self::CommonNumber),
+                    2 => rt::arm(reader, field, "commonText", self, Self::CommonText),
+                    3 => rt::arm(reader, field, "commonFlag", self, Self::CommonFlag),
+                    _ => rt::unknown_arm(reader, field, self, Self::Unknown),
+                })
+            }
+        }
+
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct Big {
+            pub defaults: Defaults,
+            pub scalars: Scalars,
+        }
+
+        impl rt::Value for Big {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
+                let state = &mut { S::START };
+                1 + sizer.field(state, 1, &self.defaults) + sizer.field(state, 2, &self.scalars)
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                let state = &mut { W::START };
+                writer.field(state, 1, &self.defaults).field(state, 2, &self.scalars).stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("Big", |reader, field| match field.id() {
+                    1 => reader.field(field, "defaults", &mut self.defaults),
+                    2 => reader.field(field, "scalars", &mut self.scalars),
+                    _ => reader.skip(field),
+                })
+            }
+        }
+
+        impl std::fmt::Display for Big {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Debug::fmt(self, f)
+            }
+        }
+
+        impl std::error::Error for Big {}
+
+        #[allow(clippy::approx_constant, reason = "the number is the IDL's")]
+        pub const ABOUT_PI: f64 = 3.14159;
+
+        #[allow(clippy::approx_constant, reason = "the number is the IDL's")]
+        pub const ABOUT_E: f64 = 2.718;
+
+        #[allow(clippy::type_complexity, reason = "the type is the IDL's")]
+        pub static COMPLEX: rt::LazyLock<
+            rt::Map<
+                rt::FastStr,
+                rt::Map<rt::FastStr, rt::Map<i32, Vec<rt::Map<rt::FastStr, rt::Set<Vec<rt::FastStr>>>>>>,
+            >,
+        > = rt::LazyLock::new(rt::Map::default);
+
+        #[allow(clippy::type_complexity, reason = "the type is the IDL's")]
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Complex {
+            pub complex: rt::Map<
+                rt::FastStr,
+                rt::Map<rt::FastStr, rt::Map<i32, Vec<rt::Map<rt::FastStr, rt::Set<Vec<rt::FastStr>>>>>>,
+            >,
+            pub maybe: Option<
+                rt::Map<
+                    rt::FastStr,
+                    rt::Map<rt::FastStr, rt::Map<i32, Vec<rt::Map<rt::FastStr, rt::Set<Vec<rt::FastStr>>>>>>,
+                >,
+            >,
+            pub tau: f64,
+        }
+
+        #[allow(clippy::approx_constant, reason = "the number is the IDL's")]
+        impl Default for Complex {
+            fn default() -> Self {
+                Complex { complex: Default::default(), maybe: None, tau: 6.28 }
+            }
+        }
+
+        impl rt::Value for Complex {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
+                let state = &mut { S::START };
+                1 + sizer.field(state, 1, &self.complex)
+                    + sizer.field(state, 2, &self.maybe)
+                    + sizer.field(state, 3, &self.tau)
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                let state = &mut { W::START };
+                writer
+                    .field(state, 1, &self.complex)
+                    .field(state, 2, &self.maybe)
+                    .field(state, 3, &self.tau)
+                    .stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("Complex", |reader, field| match field.id() {
+                    1 => reader.field(field, "complex", &mut self.complex),
+                    2 => reader.field(field, "maybe", &mut self.maybe),
+                    3 => reader.field(field, "tau", &mut self.tau),
+                    _ => reader.skip(field),
+                })
+            }
+        }
+
+        pub trait Lints: Send + Sync + 'static {
+            #[allow(clippy::type_complexity, reason = "the type is the IDL's")]
+            fn complex(
+                &self,
+                complex: rt::Map<
+                    Key,
+                    rt::Map<rt::FastStr, rt::Map<i32, Vec<rt::Map<rt::FastStr, rt::Set<Vec<rt::FastStr>>>>>>,
+                >,
+            ) -> impl rt::Future<
+                Output = Result<
+                    rt::Map<
+                        rt::FastStr,
+                        rt::Map<
+                            rt::FastStr,
+                            rt::Map<i32, Vec<rt::Map<rt::FastStr, rt::Set<Vec<rt::FastStr>>>>>,
+                        >,
+                    >,
+                    rt::ServerError<LintsComplexException>,
+                >,
+            > + Send;
+
+            #[allow(clippy::wrong_self_convention, reason = "the name is the IDL's")]
+            fn from_this(&self) -> impl rt::Future<Output = Result<(), rt::ServerError>> + Send;
+
+            #[allow(clippy::wrong_self_convention, reason = "the name is the IDL's")]
+            fn into_that(&self) -> impl rt::Future<Output = Result<(), rt::ServerError>> + Send;
+
+            fn to_it(&self) -> impl rt::Future<Output = Result<(), rt::ServerError>> + Send;
+
+            fn is_it(&self) -> impl rt::Future<Output = Result<(), rt::ServerError>> + Send;
+
+            #[allow(clippy::new_ret_no_self, clippy::wrong_self_convention, reason = "the name is the IDL's")]
+            fn new(&self) -> impl rt::Future<Output = Result<(), rt::ServerError>> + Send;
+        }
+
+        /// A client of `Lints`; cheap to clone.
+        #[derive(Clone, Debug)]
+        pub struct LintsClient(rt::Client);
+
+        /// Makes a [`LintsClient`].
+        pub type LintsClientBuilder = rt::ClientBuilder<LintsClient>;
+
+        impl rt::ServiceClient for LintsClient {
+            const SERVICE: &'static str = "Lints";
+        }
+
+        impl From<rt::Client> for LintsClient {
+            fn from(client: rt::Client) -> Self {
+                Self(client)
+            }
+        }
+
+        impl LintsClient {
+            /// The same client with other options for its calls.
+            pub fn with_callopt(&self, options: rt::CallOpt) -> Self {
+                Self(self.0.with_callopt(options))
+            }
+
+            #[allow(clippy::type_complexity, reason = "the type is the IDL's")]
+            pub async fn complex(
+                &self,
+                complex: rt::Map<
+                    Key,
+                    rt::Map<rt::FastStr, rt::Map<i32, Vec<rt::Map<rt::FastStr, rt::Set<Vec<rt::FastStr>>>>>>,
+                >,
+            ) -> Result<
+                rt::Map<
+                    rt::FastStr,
+                    rt::Map<rt::FastStr, rt::Map<i32, Vec<rt::Map<rt::FastStr, rt::Set<Vec<rt::FastStr>>>>>>,
+                >,
+                rt::ClientError<LintsComplexException>,
+            > {
+                let args = LintsComplexArgs { complex };
+                rt::call(&self.0, &LINTS_METHODS[0], args).await
+            }
+
+            #[allow(clippy::wrong_self_convention, reason = "the name is the IDL's")]
+            pub async fn from_this(&self) -> Result<(), rt::ClientError> {
+                let args = LintsFromThisArgs {};
+                rt::call(&self.0, &LINTS_METHODS[1], args).await
+            }
+
+            #[allow(clippy::wrong_self_convention, reason = "the name is the IDL's")]
+            pub async fn into_that(&self) -> Result<(), rt::ClientError> {
+                let args = LintsIntoThatArgs {};
+                rt::call(&self.0, &LINTS_METHODS[2], args).await
+            }
+
+            pub async fn to_it(&self) -> Result<(), rt::ClientError> {
+                let args = LintsToItArgs {};
+                rt::call(&self.0, &LINTS_METHODS[3], args).await
+            }
+
+            pub async fn is_it(&self) -> Result<(), rt::ClientError> {
+                let args = LintsIsItArgs {};
+                rt::call(&self.0, &LINTS_METHODS[4], args).await
+            }
+
+            #[allow(clippy::new_ret_no_self, clippy::wrong_self_convention, reason = "the name is the IDL's")]
+            pub async fn new(&self) -> Result<(), rt::ClientError> {
+                let args = LintsNewArgs {};
+                rt::call(&self.0, &LINTS_METHODS[5], args).await
+            }
+        }
+
+        /// Serves `Lints` with a handler.
+        #[derive(Debug)]
+        pub struct LintsServer<H>(rt::Arc<H>);
+
+        impl<H: Lints> LintsServer<H> {
+            /// A server that offers this service alone.
+            #[allow(clippy::new_ret_no_self, reason = "what one wants is the server")]
+            pub fn new(handler: H) -> rt::Server {
+                rt::Server::new().add_service(Self::from_handler(handler))
+            }
+
+            /// The service itself, to add to a server.
+            pub fn from_handler(handler: H) -> Self {
+                Self(rt::Arc::new(handler))
+            }
+        }
+
+        impl<H: Lints> rt::Service for LintsServer<H> {
+            fn name(&self) -> &'static str {
+                "Lints"
+            }
+
+            fn methods(&self) -> &'static [rt::Method] {
+                &LINTS_METHODS
+            }
+
+            fn call(&self, method: usize, request: rt::Request) -> rt::HandlerFuture {
+                let handler = self.0.clone();
+                match method {
+                    0 => rt::handle(request, async move |args: LintsComplexArgs| {
+                        H::complex(&handler, args.complex).await
+                    }),
+                    1 => rt::handle(request, async move |_: LintsFromThisArgs| H::from_this(&handler).await),
+                    2 => rt::handle(request, async move |_: LintsIntoThatArgs| H::into_that(&handler).await),
+                    3 => rt::handle(request, async move |_: LintsToItArgs| H::to_it(&handler).await),
+                    4 => rt::handle(request, async move |_: LintsIsItArgs| H::is_it(&handler).await),
+                    5 => rt::handle(request, async move |_: LintsNewArgs| H::new(&handler).await),
+                    _ => rt::unknown_method(request),
+                }
+            }
+        }
+
+        static LINTS_METHODS: [rt::Method; 6] = [
+            rt::Method::new("Lints", "complex"),
+            rt::Method::new("Lints", "from_this"),
+            rt::Method::new("Lints", "into_that"),
+            rt::Method::new("Lints", "to_it"),
+            rt::Method::new("Lints", "is_it"),
+            rt::Method::new("Lints", "new"),
+        ];
+
+        /// Arguments of `complex`.
+        #[allow(clippy::type_complexity, reason = "the type is the IDL's")]
+        #[derive(Clone, Debug, Default, Eq, PartialEq)]
+        pub struct LintsComplexArgs {
+            pub complex: rt::Map<
+                Key,
+                rt::Map<rt::FastStr, rt::Map<i32, Vec<rt::Map<rt::FastStr, rt::Set<Vec<rt::FastStr>>>>>>,
+            >,
+        }
+
+        impl rt::Value for LintsComplexArgs {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
+                let state = &mut { S::START };
+                1 + sizer.field(state, 1, &self.complex)
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                let state = &mut { W::START };
+                writer.field(state, 1, &self.complex).stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("LintsComplexArgs", |reader, field| match field.id() {
+                    1 => reader.field(field, "complex", &mut self.complex),
+                    _ => reader.skip(field),
+                })
+            }
+        }
+
+        /// What `complex` replies.
+        pub type LintsComplexResult = rt::MethodResult<
+            rt::Map<
+                rt::FastStr,
+                rt::Map<rt::FastStr, rt::Map<i32, Vec<rt::Map<rt::FastStr, rt::Set<Vec<rt::FastStr>>>>>>,
+            >,
+            LintsComplexException,
+        >;
+
+        rt::exceptions! {
+            /// What `complex` throws.
+            pub enum LintsComplexException {
+                1 => Big(#[from] Big),
+                2 => Plain(#[from] Plain),
+            }
+        }
+
+        /// Arguments of `from_this`.
+        #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct LintsFromThisArgs {}
+
+        impl rt::Value for LintsFromThisArgs {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
+                1
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                writer.stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("LintsFromThisArgs", |reader, field| reader.skip(field))
+            }
+        }
+
+        /// What `from_this` replies.
+        pub type LintsFromThisResult = rt::MethodResult<(), rt::Never>;
+
+        /// Arguments of `into_that`.
+        #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct LintsIntoThatArgs {}
+
+        impl rt::Value for LintsIntoThatArgs {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
+                1
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                writer.stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("LintsIntoThatArgs", |reader, field| reader.skip(field))
+            }
+        }
+
+        /// What `into_that` replies.
+        pub type LintsIntoThatResult = rt::MethodResult<(), rt::Never>;
+
+        /// Arguments of `to_it`.
+        #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct LintsToItArgs {}
+
+        impl rt::Value for LintsToItArgs {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
+                1
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                writer.stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("LintsToItArgs", |reader, field| reader.skip(field))
+            }
+        }
+
+        /// What `to_it` replies.
+        pub type LintsToItResult = rt::MethodResult<(), rt::Never>;
+
+        /// Arguments of `is_it`.
+        #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct LintsIsItArgs {}
+
+        impl rt::Value for LintsIsItArgs {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
+                1
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                writer.stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("LintsIsItArgs", |reader, field| reader.skip(field))
+            }
+        }
+
+        /// What `is_it` replies.
+        pub type LintsIsItResult = rt::MethodResult<(), rt::Never>;
+
+        /// Arguments of `new`.
+        #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct LintsNewArgs {}
+
+        impl rt::Value for LintsNewArgs {
+            const TYPE: rt::Type = rt::Type::Struct;
+            const MIN: [usize; 2] = [1, 1];
+
+            fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
+                1
+            }
+
+            fn encode<W: rt::Writer>(&self, writer: W) -> W {
+                writer.stop()
+            }
+
+            fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
+                reader.fields("LintsNewArgs", |reader, field| reader.skip(field))
+            }
+        }
+
+        /// What `new` replies.
+        pub type LintsNewResult = rt::MethodResult<(), rt::Never>;
     }
 }

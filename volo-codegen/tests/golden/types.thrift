@@ -160,3 +160,40 @@ struct Defaults {
   18: list<string> nothing = [],
   19: Nested nested = {"choices": [{"number": 1}, {"text": "two"}]},
 }
+
+/** Arms of very different sizes. */
+union Mixed {
+  1: bool small,
+  2: Defaults large,
+  3: bool MixedUp,
+}
+
+union Common {
+  1: i32 commonNumber,
+  2: i32 commonText,
+  3: i32 commonFlag,
+}
+
+exception Big {
+  1: Defaults defaults,
+  2: Scalars scalars,
+}
+
+const double ABOUT_PI = 3.14159
+const double ABOUT_E = 2.718
+const map<string, map<string, map<i32, list<map<string, set<list<string>>>>>>> COMPLEX = {}
+
+struct Complex {
+  1: map<string, map<string, map<i32, list<map<string, set<list<string>>>>>>> complex,
+  2: optional map<string, map<string, map<i32, list<map<string, set<list<string>>>>>>> maybe,
+  3: double tau = 6.28,
+}
+
+service Lints {
+  map<string, map<string, map<i32, list<map<string, set<list<string>>>>>>> complex(1: map<Key, map<string, map<i32, list<map<string, set<list<string>>>>>>> complex) throws (1: Big big, 2: Plain plain),
+  void from_this(),
+  void into_that(),
+  void to_it(),
+  void is_it(),
+  void new(),
+}

@@ -1,14 +1,15 @@
 //! Settings of a client, and how its parts are put together.
 
-use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, future::ready, marker::PhantomData, sync::Arc, time::Duration};
 
 use faststr::FastStr;
 use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
-use volo_core::{Address, BoxError, Error, Request, Response, net::ConnectOptions, pool::PoolConfig};
+use volo_core::{
+    Address, BoxError, Error, ErrorKind, Request, Response, Result, net::ConnectOptions, pool::PoolConfig,
+};
 
 use super::{
     CallOpt, Client, ClientService, ServiceClient, connection::Settings, mux::Mux, pingpong::PingPong,
-    transport::Transport,
 };
 use crate::{
     Limits,
@@ -39,6 +40,7 @@ pub struct ClientBuilder<C> {
     limits: Limits,
     outer: Vec<Wrap>,
     inner: Vec<Wrap>,
+    fault: Option<String>,
     client: PhantomData<fn() -> C>,
 }
 
@@ -55,6 +57,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
             limits: Limits::default(),
             outer: Vec::new(),
             inner: Vec::new(),
+            fault: None,
             client: PhantomData,
         }
     }
@@ -65,9 +68,17 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self
     }
 
-    /// Where the callee can be reached.
-    pub fn address(mut self, address: impl Into<Address>) -> Self {
-        self.options.address = Some(address.into());
+    /// Where the callee can be reached: an [`Address`], or what it can be made of, as the text `127.0.0.1:9000` or
+    /// `unix:///run/catalog.sock`. With a text that is no address, every call fails and says so.
+    pub fn address<A>(mut self, address: A) -> Self
+    where
+        A: TryInto<Address>,
+        A::Error: Into<BoxError>,
+    {
+        match address.try_into() {
+            Ok(address) => self.options.address = Some(address),
+            Err(error) => self.fault = Some(error.into().to_string()),
+        }
         self
     }
 
@@ -162,21 +173,32 @@ impl<C: ServiceClient> ClientBuilder<C> {
             names: self.names,
             flags: if self.mux > 0 { flag::OUT_OF_ORDER } else { 0 },
         });
-        let transport = Arc::new(match self.mux {
-            0 => match PingPong::new(settings, self.connect, self.pool) {
-                Ok(pingpong) => Transport::PingPong(pingpong),
-                Err(error) => Transport::Invalid(error.to_string()),
-            },
-            _ if !self.dialect.framing.has_header() => {
-                Transport::Invalid("multiplexing needs TTHeader".to_owned())
-            }
-            connections => Transport::Mux(Mux::new(settings, self.connect, connections)),
-        });
-        let innermost = service_fn(move |request| transport.clone().call(request));
+        let innermost = match (self.fault, self.mux) {
+            (Some(fault), _) => Err(Error::new(ErrorKind::Config, fault)),
+            (None, 0) => pingpong(settings, self.connect, self.pool),
+            (None, connections) => mux(settings, self.connect, connections),
+        };
+        let innermost = innermost.unwrap_or_else(|fault| refusing(fault.to_string()));
         let layers = self.inner.into_iter().rev().chain(self.outer.into_iter().rev());
-        let service = layers.fold(BoxCloneSyncService::new(innermost), |service, wrap| wrap(service));
-        Client::new(service, self.options).into()
+        let service = layers.fold(innermost, |service, wrap| wrap(service));
+        Client::new(C::SERVICE, service, self.options).into()
     }
+}
+
+fn pingpong(settings: Arc<Settings>, connect: ConnectOptions, pool: PoolConfig) -> Result<ClientService> {
+    let pingpong = Arc::new(PingPong::new(settings, connect, pool)?);
+    Ok(BoxCloneSyncService::new(service_fn(move |request| pingpong.clone().call(request))))
+}
+
+fn mux(settings: Arc<Settings>, connect: ConnectOptions, connections: usize) -> Result<ClientService> {
+    let mux = Arc::new(Mux::new(settings, connect, connections)?);
+    Ok(BoxCloneSyncService::new(service_fn(move |request| mux.clone().call(request))))
+}
+
+/// Fails every call, because the settings make no sense.
+fn refusing(fault: String) -> ClientService {
+    let refuse = move |_: Request| ready(Err(Error::new(ErrorKind::Config, fault.as_str())));
+    BoxCloneSyncService::new(service_fn(refuse))
 }
 
 /// Erases the type of a layer and makes its errors ours.

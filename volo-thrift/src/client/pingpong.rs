@@ -10,7 +10,7 @@ use std::{
 };
 
 use volo_core::{
-    Address, Error, ErrorKind, Request, Result, Retry,
+    Address, Error, ErrorKind, Request, Response, Result, Retry,
     layers::timeout::mark_covered,
     net::{self, ConnectOptions},
     pool::{Checkout, Lease, Pool, PoolConfig, Reusable},
@@ -19,6 +19,7 @@ use volo_core::{
 use super::{
     connection::{Connection, Received, Settings, WriteError},
     reply,
+    timer::now,
 };
 use crate::{
     conn::{Arrival, SequenceId},
@@ -40,15 +41,16 @@ impl PingPong {
         Ok(PingPong { settings, connect, pool: Pool::new(pool)? })
     }
 
-    /// Makes a call; `None` is the answer to a oneway one.
-    pub(super) async fn call(&self, address: &Address, request: &Request) -> Result<Option<Incoming>> {
+    /// Makes a call.
+    pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
+        let peer = reply::peer(&request)?;
         loop {
-            let mut held = self.checkout(address).await?;
+            let mut held = self.checkout(&peer.address).await?;
             let reused = held.0.as_ref().is_some_and(Lease::is_reused);
-            match exchange(&mut held, request).await {
+            match exchange(&mut held, &request).await {
                 // The peer closed the idle connection just now; nothing of the request got out.
                 Err(error) if reused && error.is_closed() && error.retry() == Retry::Always => {}
-                answer => return answer,
+                answer => return reply::response(peer, answer?),
             }
         }
     }
@@ -57,7 +59,8 @@ impl PingPong {
         let lease = match self.pool.checkout(address).await? {
             Checkout::Idle(lease) => lease,
             Checkout::Vacant(permit) => {
-                let link = net::connect(address, &self.connect).await?;
+                let connecting = Box::pin(net::connect(address, &self.connect)); // rare, and larger than all the rest
+                let link = connecting.await?;
                 permit.fill(Connection::new(link, self.settings.clone(), 1))
             }
         };
@@ -83,7 +86,7 @@ impl Drop for Held {
 }
 
 /// Sends the request and waits for its reply; the connection is clean afterwards only if all went well.
-async fn exchange(held: &mut Held, request: &Request) -> Result<Option<Incoming>> {
+async fn exchange(held: &mut Held, request: &Request) -> Result<Option<Box<Incoming>>> {
     let Some(connection) = held.0.as_deref_mut() else {
         return Err(Error::internal("a connection was used after it was given back"));
     };
@@ -103,7 +106,7 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Incoming>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Box<Incoming>>>> {
         loop {
             if let Poll::Ready(answer) = self.poll_answer(cx) {
                 return Poll::Ready(answer);
@@ -122,9 +125,9 @@ impl Exchange<'_> {
         }
     }
 
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Incoming>>> {
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Box<Incoming>>>> {
         if self.end.is_none() {
-            match ready!(self.connection.poll_write(cx, self.id, self.request)) {
+            match ready!(self.connection.poll_write(cx, self.id, self.request, now())) {
                 Ok(range) => self.end = Some(range.end),
                 Err(WriteError::Connection(error)) => return Poll::Ready(Err(self.lost(error))),
                 Err(WriteError::Request(error)) => {
@@ -147,7 +150,7 @@ impl Exchange<'_> {
     }
 
     /// The message, if it is the reply to this call.
-    fn checked(&mut self, received: Received<()>) -> Result<Incoming> {
+    fn checked(&mut self, received: Received<()>) -> Result<Box<Incoming>> {
         let numbered = received.arrival == Arrival::Call(());
         let checked = received.message.and_then(|message| {
             let exception = message.head.kind == MessageKind::Exception; // proxies answer with any number

@@ -110,6 +110,11 @@ impl<S> Calls<S> {
         self.slots.len() - self.free.len()
     }
 
+    /// Calls that are waited for.
+    pub(crate) fn waiting(&self) -> usize {
+        self.occupied() - self.abandoned
+    }
+
     /// Whether every slot belongs to a call that was given up: the peer answers nothing, the connection is of no use.
     pub(crate) fn is_choked(&self) -> bool {
         self.abandoned == self.window

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use volo_core::{Body, Error, ErrorKind, Peer, Request};
+use volo_core::{Body, Context, Error, ErrorKind, Origin, Peer, Request, Retry};
 
 use super::{
     budget::Budget,
+    reply::Ticket,
     router::{Route, Router},
     stack::Stack,
 };
@@ -26,24 +27,23 @@ impl Core {
     /// Why the call is not executed.
     pub(super) fn admit(
         &self,
+        ticket: &Ticket,
         incoming: Incoming,
         peer: &Arc<Peer>,
         now: Instant,
-        draining: bool,
     ) -> Result<(&Arc<Route>, Request), ApplicationException> {
         let Incoming { header, head, body, .. } = incoming;
         if !head.kind.is_request() {
             let text = format!("a server takes calls, not messages of type {}", head.kind as u8);
             return Err(ApplicationException::new(ApplicationKind::INVALID_MESSAGE_TYPE, text));
         }
-        if draining {
+        if ticket.late {
             let error = Error::new(ErrorKind::Draining, "server is shutting down");
             return Err(ApplicationException::from(&error));
         }
-        let mut context = meta::read_request(header.as_ref(), &head, now);
+        let mut context = meta::read_request(header.as_ref(), &head, ticket.arrived);
         if context.deadline.is_some_and(|deadline| deadline <= now) {
-            let text = format!("deadline of {} passed before it was started", context.method);
-            return Err(ApplicationException::new(ApplicationKind::INTERNAL_ERROR, text).not_executed());
+            return Err(ApplicationException::from(&expired(&context)));
         }
         let route = self.router.find(&context.service, &context.method)?;
         context.service = route.service_name();
@@ -52,4 +52,11 @@ impl Core {
         context.peer = Some(peer.clone());
         Ok((route, Request::new(context, Body::Raw(body))))
     }
+}
+
+/// The error of a call that nobody waits for any more.
+pub(super) fn expired(context: &Context) -> Error {
+    Error::timeout(format!("deadline of {} passed before it was started", context.method))
+        .with_origin(Origin::Local)
+        .with_retry(Retry::Always)
 }

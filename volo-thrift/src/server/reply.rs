@@ -4,6 +4,7 @@ use std::{
     error::Error as StdError,
     sync::Arc,
     task::{Context as Task, Poll, ready},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -36,20 +37,25 @@ pub(super) struct Ticket {
     pub(super) may_overtake: bool,
     /// Bytes that the request holds.
     pub(super) frame_len: usize,
+    /// When the request came.
+    pub(super) arrived: Instant,
+    /// Whether it came after the peer could know that the server shuts down.
+    pub(super) late: bool,
 }
 
 impl Ticket {
-    pub(super) fn new(incoming: &Incoming) -> Self {
+    pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool) -> Self {
         let header = incoming.header.as_ref().filter(|_| incoming.dialect.framing.has_header());
-        let (_, method) = incoming.head.split_name();
         Ticket {
             dialect: incoming.dialect,
-            name: FastStr::new(method),
+            name: incoming.head.name.clone(),
             sequence_id: incoming.head.sequence_id,
             oneway: incoming.head.kind == MessageKind::Oneway,
             backward: header.map(BackwardForm::of_request).unwrap_or_default(),
             may_overtake: header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0),
             frame_len: incoming.body.bytes.len(),
+            arrived,
+            late,
         }
     }
 
@@ -84,10 +90,13 @@ impl Ticket {
     }
 
     /// The reply with an application exception; `None` if nobody waits for one.
-    pub(super) fn exception(self, exception: ApplicationException) -> Option<Reply> {
+    pub(super) fn exception(mut self, exception: ApplicationException) -> Option<Reply> {
         if self.oneway {
             tracing::debug!(method = %self.name, %exception, "a oneway call failed");
             return None;
+        }
+        if let Some((_, method)) = self.name.split_once(':') {
+            self.name = FastStr::new(method); // of a multiplexed name, only the method's goes back
         }
         Some(Reply::exception(self, exception))
     }
@@ -138,14 +147,8 @@ pub(super) struct Reply {
 
 impl Reply {
     fn new(ticket: Ticket, kind: MessageKind, body: Body) -> Self {
-        Reply {
-            dialect: ticket.dialect,
-            head: MessageHead::new(kind, ticket.name, ticket.sequence_id),
-            context: Context::default(),
-            notes: Notes::default(),
-            backward: ticket.backward,
-            body,
-        }
+        let head = MessageHead::new(kind, ticket.name, ticket.sequence_id);
+        Reply { backward: ticket.backward, ..Reply::plain(ticket.dialect, head, body) }
     }
 
     fn exception(ticket: Ticket, exception: ApplicationException) -> Self {
@@ -174,37 +177,32 @@ impl Reply {
 
     /// The answer to bytes that are no message, if enough of them was understood.
     pub(super) fn to_wire_error(error: &WireError) -> Option<Self> {
-        let ticket = Ticket {
-            dialect: error.dialect()?,
-            name: error.name().clone(),
-            sequence_id: error.sequence_id(),
-            oneway: false,
-            backward: BackwardForm::default(),
-            may_overtake: false,
-            frame_len: 0,
-        };
-        Some(Reply::exception(ticket, error.exception()))
+        let head = MessageHead::new(MessageKind::Exception, error.name().clone(), error.sequence_id());
+        Some(Reply::plain(error.dialect()?, head, Body::Typed(Arc::new(Typed(error.exception())))))
     }
 
     /// The frame that tells a multiplexing client to send no more: Kitex's control frame, with sequence id 0.
     pub(super) fn closing(dialect: Dialect) -> Self {
-        let ticket = Ticket {
-            dialect,
-            name: FastStr::from_static_str("none"),
-            sequence_id: 0,
-            oneway: false,
-            backward: BackwardForm::default(),
-            may_overtake: true,
-            frame_len: 0,
-        };
         let empty = Raw {
             format: dialect.protocol.format(),
             bytes: Bytes::from_static(&[0]), // the stop byte of a struct without fields
             limits: DecodeLimits { depth_max: 0, memory_max: 0 },
         };
-        let mut reply = Reply::new(ticket, MessageKind::Reply, Body::Raw(empty));
-        reply.notes.closing = true;
+        let mut reply =
+            Reply::plain(dialect, MessageHead::new(MessageKind::Reply, "none", 0), Body::Raw(empty));
+        reply.mark_closing();
         reply
+    }
+
+    fn plain(dialect: Dialect, head: MessageHead, body: Body) -> Self {
+        Reply {
+            dialect,
+            head,
+            context: Context::default(),
+            notes: Notes::default(),
+            backward: BackwardForm::default(),
+            body,
+        }
     }
 
     /// A business status goes into the header; a framing without one gets an exception instead.

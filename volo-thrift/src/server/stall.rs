@@ -35,6 +35,9 @@ pub(super) struct Stalls {
     frame: Option<(Instant, u64)>,
     write: Option<(Instant, u64)>,
     quiet_since: Instant,
+    /// Whether anything was under way at the last look, and how many frames there had been.
+    active: bool,
+    frames: u64,
     in_head: bool,
 }
 
@@ -60,7 +63,7 @@ impl fmt::Display for Stall {
 
 impl Stalls {
     pub(super) fn new(now: Instant) -> Self {
-        Stalls { frame: None, write: None, quiet_since: now, in_head: false }
+        Stalls { frame: None, write: None, quiet_since: now, active: false, frames: 0, in_head: false }
     }
 
     /// Takes notice of what happened since the last look.
@@ -68,9 +71,11 @@ impl Stalls {
         self.in_head = sight.wanted <= HEAD_MAX;
         self.frame = since(self.frame, now, sight.reading && sight.partial > 0, sight.frames);
         self.write = since(self.write, now, sight.unsent > 0, sight.flushed);
-        if sight.busy || self.frame.is_some() || self.write.is_some() {
+        let active = sight.busy || self.frame.is_some() || self.write.is_some();
+        if active || self.active || sight.frames != self.frames {
             self.quiet_since = now;
         }
+        (self.active, self.frames) = (active, sight.frames);
     }
 
     /// Which silence runs out next, and when.
@@ -136,15 +141,26 @@ mod tests {
         stalls.look(at(20), &Sight { partial: 7, wanted: 100, frames: 1, ..QUIET });
         assert_eq!(next_s(&stalls, start), (50, Stall::Frame), "the next frame has its own time");
         stalls.look(at(21), &Sight { partial: 7, wanted: 100, frames: 1, reading: false, ..QUIET });
-        assert_eq!(next_s(&stalls, start), (620, Stall::Idle), "a server that doesn't read can't complain");
+        assert_eq!(next_s(&stalls, start), (621, Stall::Idle), "a server that doesn't read can't complain");
 
         stalls.look(at(30), &Sight { unsent: 9, flushed: 1, ..QUIET });
         stalls.look(at(40), &Sight { unsent: 9, flushed: 1, ..QUIET });
         assert_eq!(next_s(&stalls, start), (60, Stall::Write));
         stalls.look(at(50), &Sight { unsent: 9, flushed: 2, ..QUIET });
         assert_eq!(next_s(&stalls, start), (80, Stall::Write), "any byte taken starts it anew");
+    }
 
-        stalls.look(at(700), &Sight { busy: true, ..QUIET });
-        assert_eq!(next_s(&stalls, start), (1300, Stall::Idle), "a long call is no idleness");
+    #[test]
+    fn whatever_happens_is_no_idleness() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut stalls = Stalls::new(start);
+        stalls.look(at(100), &Sight { frames: 1, ..QUIET });
+        assert_eq!(next_s(&stalls, start), (700, Stall::Idle), "a call, answered in its turn");
+        stalls.look(at(200), &Sight { frames: 2, busy: true, ..QUIET });
+        stalls.look(at(5000), &Sight { frames: 2, ..QUIET });
+        assert_eq!(next_s(&stalls, start), (5600, Stall::Idle), "a call that took long and is answered now");
+        stalls.look(at(5100), &Sight { frames: 2, ..QUIET });
+        assert_eq!(next_s(&stalls, start), (5600, Stall::Idle));
     }
 }

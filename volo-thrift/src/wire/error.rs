@@ -3,7 +3,7 @@
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
 use faststr::FastStr;
-use volo_core::Error;
+use volo_core::{Error, ErrorKind};
 
 use super::Dialect;
 use crate::{ApplicationException, ApplicationKind};
@@ -12,8 +12,13 @@ use crate::{ApplicationException, ApplicationKind};
 ///
 /// It keeps what was understood before the fault, so that a server can still answer: in the peer's dialect, under
 /// the call's name and sequence id.
+///
+/// One word, so that the results of the many small reads travel in registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WireError {
+pub struct WireError(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
     kind: ApplicationKind,
     message: Cow<'static, str>,
     dialect: Option<Dialect>,
@@ -25,8 +30,9 @@ pub struct WireError {
 }
 
 impl WireError {
+    #[cold]
     pub(super) fn new(kind: ApplicationKind, message: impl Into<Cow<'static, str>>) -> Self {
-        WireError {
+        WireError(Box::new(Inner {
             kind,
             message: message.into(),
             dialect: None,
@@ -35,7 +41,7 @@ impl WireError {
             in_step: false,
             farewell: &[],
             needed: None,
-        }
+        }))
     }
 
     pub(super) fn protocol(message: impl Into<Cow<'static, str>>) -> Self {
@@ -43,14 +49,16 @@ impl WireError {
     }
 
     /// The message ends inside `what`, which ends at `needed`.
+    #[cold]
     pub(super) fn cut_short(what: &'static str, needed: usize) -> Self {
-        let error = WireError::protocol(format!("message ends inside its {what}"));
-        WireError { needed: Some(needed), ..error }
+        let mut error = WireError::protocol(format!("message ends inside its {what}"));
+        error.0.needed = Some(needed);
+        error
     }
 
     /// How many bytes are needed to get further, if nothing else is wrong with those at hand.
     pub(super) fn needed(&self) -> Option<usize> {
-        self.needed
+        self.0.needed
     }
 
     /// `what` needs `len` bytes, which is more than the limit of this name allows.
@@ -60,28 +68,28 @@ impl WireError {
 
     /// Adds the call's name and sequence id.
     pub(super) fn named(mut self, name: FastStr, sequence_id: i32) -> Self {
-        (self.name, self.sequence_id) = (name, sequence_id);
+        (self.0.name, self.0.sequence_id) = (name, sequence_id);
         self
     }
 
     /// Adds the dialect, and the sequence id unless a better one is known.
     pub(super) fn within(mut self, dialect: Dialect, sequence_id: i32) -> Self {
-        self.dialect = Some(dialect);
-        if self.name.is_empty() && self.sequence_id == 0 {
-            self.sequence_id = sequence_id;
+        self.0.dialect = Some(dialect);
+        if self.0.name.is_empty() && self.0.sequence_id == 0 {
+            self.0.sequence_id = sequence_id;
         }
         self
     }
 
     /// Adds what to say to a peer of another protocol.
     pub(super) fn with_farewell(mut self, farewell: &'static [u8]) -> Self {
-        self.farewell = farewell;
+        self.0.farewell = farewell;
         self
     }
 
     /// Says that the end of the frame is known nevertheless.
     pub(super) fn in_step(mut self) -> Self {
-        self.in_step = true;
+        self.0.in_step = true;
         self
     }
 
@@ -92,44 +100,44 @@ impl WireError {
 
     /// The application exception's type that an answer has.
     pub fn kind(&self) -> ApplicationKind {
-        self.kind
+        self.0.kind
     }
 
     /// What to answer; to be written in [`WireError::dialect`].
     pub fn exception(&self) -> ApplicationException {
-        ApplicationException::new(self.kind, self.message.clone().into_owned())
+        ApplicationException::new(self.0.kind, self.0.message.clone().into_owned())
     }
 
     /// How the peer speaks, if that much was understood.
     pub fn dialect(&self) -> Option<Dialect> {
-        self.dialect
+        self.0.dialect
     }
 
     /// The call's method name, empty if unknown.
     pub fn name(&self) -> &FastStr {
-        &self.name
+        &self.0.name
     }
 
     /// The call's sequence id, 0 if unknown.
     pub fn sequence_id(&self) -> i32 {
-        self.sequence_id
+        self.0.sequence_id
     }
 
     /// Whether the next message can still be found, so that the connection may live on.
     pub fn is_in_step(&self) -> bool {
-        self.in_step
+        self.0.in_step
     }
 
     /// What to say to a peer that doesn't speak Thrift at all, in its own protocol, before the connection is closed;
     /// empty for others.
     pub fn farewell(&self) -> &'static [u8] {
-        self.farewell
+        self.0.farewell
     }
 }
 
 impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
@@ -140,4 +148,9 @@ impl From<WireError> for Error {
     fn from(error: WireError) -> Self {
         Error::protocol("peer sent no valid message").with_source(error)
     }
+}
+
+/// A message of ours that no peer could read, or that passes a limit.
+pub(super) fn unwritable(text: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Encode, text)
 }

@@ -2,9 +2,9 @@
 //!
 //! Framed has it before each message, TTHeader before each header.
 
-use volo_core::net::Frame;
+use volo_core::{Error, net::Frame};
 
-use super::{WireError, cursor::Cursor, message};
+use super::{WireError, cursor::Cursor, error::unwritable, message};
 
 /// Bytes of the length itself.
 pub(super) const PREFIX: usize = 4;
@@ -31,6 +31,14 @@ fn total(length: u32, message_max: usize) -> Result<usize, WireError> {
         return Err(WireError::too_large("message", total, "message_max", message_max));
     }
     Ok(total)
+}
+
+/// The length prefix of a frame of `total` bytes, the prefix included.
+pub(super) fn length(total: usize) -> Result<[u8; PREFIX], Error> {
+    let length = i32::try_from(total.saturating_sub(PREFIX));
+    let length =
+        length.map_err(|_| unwritable(format!("message of {total} bytes passes what a frame can hold")))?;
+    Ok(length.to_be_bytes())
 }
 
 /// Whether the bytes left start with their own length, and not with a message.

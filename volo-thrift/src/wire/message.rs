@@ -3,9 +3,9 @@
 //! Binary is written strict (with a version) and read in both forms.
 
 use faststr::FastStr;
-use volo_core::{Error, ErrorKind, Result};
+use volo_core::Result;
 
-use super::{WireError, cursor::Cursor, sink::Sink};
+use super::{WireError, cursor::Cursor, error::unwritable, sink::Sink};
 use crate::{ApplicationKind, protocol::Protocol};
 
 /// The first byte of every Compact message.
@@ -73,7 +73,7 @@ impl MessageHead {
     /// Writes the head in `protocol`.
     pub(super) fn write(&self, protocol: Protocol, sink: &mut impl Sink) -> Result<()> {
         let len = u32::try_from(self.name.len()).ok().filter(|len| *len <= i32::MAX as u32);
-        let len = len.ok_or_else(|| Error::new(ErrorKind::Encode, "method name is too long"))?;
+        let len = len.ok_or_else(|| unwritable("method name is too long"))?;
         match protocol {
             Protocol::Binary => {
                 sink.put(&(BINARY_VERSION | self.kind as u32).to_be_bytes());

@@ -1,11 +1,12 @@
 //! A message on its way out: its exact size and its bytes, from one description.
 
-use volo_core::{Body, Error, ErrorKind, Result, Size, Span, span::COPY_MAX};
+use volo_core::{Body, Result, Size, Span, span::COPY_MAX};
 
 use super::{
     Dialect, Framing, Header, MessageHead,
+    error::unwritable,
+    framed,
     sink::{Count, Sink},
-    ttheader,
 };
 use crate::Limits;
 
@@ -35,7 +36,7 @@ impl Outgoing<'_> {
         let size = self.body_size(link_min)?.plus(front.position());
         if size.total() > limits.message_max {
             let (total, max) = (size.total(), limits.message_max);
-            return Err(fault(format!("message of {total} bytes passes message_max of {max}")));
+            return Err(unwritable(format!("message of {total} bytes passes message_max of {max}")));
         }
         Ok(size)
     }
@@ -59,7 +60,7 @@ impl Outgoing<'_> {
             self.header.write(self.head.sequence_id, protocol, total, header_max, sink)?;
         }
         if matches!(framing, Framing::Framed | Framing::TtHeaderFramed) {
-            sink.put(&ttheader::frame_length(total.saturating_sub(sink.position()))?);
+            sink.put(&framed::length(total.saturating_sub(sink.position()))?);
         }
         self.head.write(protocol, sink)
     }
@@ -71,7 +72,7 @@ impl Outgoing<'_> {
             Body::Raw(raw) if raw.format != format => {
                 let text =
                     format!("encoded body of format {} for a peer of format {}", raw.format.0, format.0);
-                Err(fault(text))
+                Err(unwritable(text))
             }
             Body::Raw(raw) if raw.bytes.len() < link_min.max(COPY_MAX + 1) => {
                 Ok(Size::inline(raw.bytes.len()))
@@ -79,8 +80,4 @@ impl Outgoing<'_> {
             Body::Raw(raw) => Ok(Size { inline: 0, linked: raw.bytes.len() }),
         }
     }
-}
-
-fn fault(text: String) -> Error {
-    Error::new(ErrorKind::Encode, text)
 }

@@ -5,9 +5,9 @@
 //! number of transforms (1), info blocks, zeros up to a whole word; then the message.
 
 use faststr::FastStr;
-use volo_core::{Error, ErrorKind, Result, net::Frame};
+use volo_core::{Result, net::Frame};
 
-use super::{WireError, cursor::Cursor, framed, sink::Sink};
+use super::{WireError, cursor::Cursor, error::unwritable, framed, sink::Sink};
 use crate::{ApplicationKind, protocol::Protocol};
 
 /// The most pairs a header may have, of each sort: later pairs win, so every one is compared with those before.
@@ -81,7 +81,7 @@ impl Header {
         header_max: usize,
         sink: &mut impl Sink,
     ) -> Result<()> {
-        sink.put(&frame_length(total)?);
+        sink.put(&framed::length(total)?);
         sink.put(&MAGIC.to_be_bytes());
         sink.put(&self.flags.to_be_bytes());
         sink.put(&sequence_id.to_be_bytes());
@@ -91,8 +91,8 @@ impl Header {
         sink.put(&[info::PADDING; WORD][..len.next_multiple_of(WORD) - len]);
         let len = sink.position() - FRONT;
         let words = u16::try_from(len / WORD).ok().filter(|_| len <= header_max);
-        let words =
-            words.ok_or_else(|| fault(format!("header of {len} bytes passes header_max of {header_max}")))?;
+        let words = words
+            .ok_or_else(|| unwritable(format!("header of {len} bytes passes header_max of {header_max}")))?;
         sink.patch(FRONT - 2, &words.to_be_bytes());
         Ok(())
     }
@@ -241,30 +241,21 @@ fn check_transforms(count: u8) -> Result<(), WireError> {
     Err(WireError::new(ApplicationKind::INVALID_TRANSFORM, text))
 }
 
-/// What the length field of a frame of `total` bytes holds.
-pub(super) fn frame_length(total: usize) -> Result<[u8; 4]> {
-    let length = i32::try_from(total.saturating_sub(framed::PREFIX));
-    let length =
-        length.map_err(|_| fault(format!("message of {total} bytes passes what a frame can hold")))?;
-    Ok(length.to_be_bytes())
-}
-
 fn pair_count(count: usize) -> Result<[u8; 2]> {
     match u16::try_from(count) {
         Ok(short) if count <= PAIRS_MAX => Ok(short.to_be_bytes()),
-        _ => Err(fault(format!("header of {count} pairs passes the limit of {PAIRS_MAX}"))),
+        _ => Err(unwritable(format!("header of {count} pairs passes the limit of {PAIRS_MAX}"))),
     }
 }
 
 fn write_text(text: &str, key: &str, sink: &mut impl Sink) -> Result<()> {
     let Ok(len) = u16::try_from(text.len()) else {
-        return Err(fault(format!("header's {key:.64} takes {} bytes, a text can have 65535", text.len())));
+        return Err(unwritable(format!(
+            "header's {key:.64} takes {} bytes, a text can have 65535",
+            text.len()
+        )));
     };
     sink.put(&len.to_be_bytes());
     sink.put(text.as_bytes());
     Ok(())
-}
-
-fn fault(text: String) -> Error {
-    Error::new(ErrorKind::Encode, text)
 }

@@ -1,6 +1,8 @@
 //! The other end of a client under test: reads calls and answers them byte by byte as a test wants.
 #![allow(dead_code, unreachable_pub, reason = "shared by tests, each of which uses a part")]
 
+pub mod service;
+
 use std::{
     future::poll_fn,
     sync::atomic::{AtomicUsize, Ordering},
@@ -9,12 +11,13 @@ use std::{
 
 use bytes::Bytes;
 use volo_core::{
-    Address, Body, Format, Outcome, Raw, Response, Size,
+    Address, Body, Format, Raw, Size,
     net::{Link, ListenOptions, Listener},
 };
 use volo_thrift::{
-    Client, ClientBuilder, Limits, Method,
-    client::ServiceClient,
+    Client, ClientBuilder, ClientError, Limits, Method, Never,
+    client::{ServiceClient, call},
+    protocol::MethodResult,
     wire::{DetectFramer, Header, Incoming, MessageHead, MessageKind, Outgoing, parse},
 };
 
@@ -47,17 +50,18 @@ pub fn number(number: i64) -> Bytes {
     [&[10, 0, 0][..], &number.to_be_bytes(), &[0]].concat().into()
 }
 
-/// The number in such a struct.
-pub fn number_in(body: &Body) -> i64 {
-    let Body::Raw(raw) = body else { panic!("a received body is raw") };
-    i64::from_be_bytes(raw.bytes[3..11].try_into().unwrap())
+/// Calls a method that takes a number and gives one.
+pub async fn call_number(client: &Plain, method: &'static Method, value: i64) -> Result<i64, ClientError> {
+    call::<_, i64, Never>(&client.0, method, MethodResult::<i64, Never>::Ok(value)).await
 }
 
 /// Calls `echo` with a number; checks that the same one comes back.
 pub async fn echo(client: &Plain, value: i64) -> volo_core::Result<()> {
-    let response: Response = client.0.execute(&ECHO, raw(number(value))).await?;
-    assert_eq!(response.outcome(), Outcome::Success);
-    assert_eq!(number_in(response.body()), value, "a reply reached another call");
+    match call_number(client, &ECHO, value).await {
+        Ok(reply) => assert_eq!(reply, value, "a reply reached another call"),
+        Err(ClientError::Rpc(error)) => return Err(error),
+        Err(error) => panic!("{error:?}"),
+    }
     Ok(())
 }
 
@@ -79,7 +83,7 @@ pub fn client(listener: &Listener) -> ClientBuilder<Plain> {
 }
 
 pub fn client_of(address: Address) -> ClientBuilder<Plain> {
-    ClientBuilder::new("echo").address(address).connect_timeout(Duration::from_secs(5))
+    ClientBuilder::new("echo").address(address).caller_name("test").connect_timeout(Duration::from_secs(5))
 }
 
 /// One accepted connection.
@@ -162,7 +166,8 @@ impl Answer {
     pub fn to_bytes(&self, call: &Incoming) -> Vec<u8> {
         let name = self.name.map_or_else(|| call.head.name.clone(), Into::into);
         let head = MessageHead::new(self.kind, name, self.sequence_id.unwrap_or(call.head.sequence_id));
-        let body = raw(self.body.clone().unwrap_or_else(|| call.body.bytes.clone()));
+        let bytes = self.body.clone().unwrap_or_else(|| call.body.bytes.clone());
+        let body = Body::Raw(Raw { bytes, ..call.body.clone() });
         let outgoing = Outgoing { dialect: call.dialect, header: &self.header, head: &head, body: &body };
         let size = outgoing.size(usize::MAX, &Limits::default()).unwrap();
         let mut out = volo_core::span::OutBuf::with_capacity(size.inline);

@@ -13,8 +13,9 @@ use std::{
 use faststr::FastStr;
 use tokio::{sync::oneshot, task::JoinHandle};
 use volo_core::{
-    Address, Body, Context, Request, Result,
+    Address, Body, Context, Request, Result, Size, Span,
     net::{self, ConnectOptions, Link},
+    span::OutBuf,
 };
 use volo_thrift::{
     ApplicationException, ApplicationKind, BizError, HandlerFuture, Limits, Method, Never, ServerError,
@@ -172,7 +173,7 @@ const fn method(name: &'static str, oneway: bool) -> Method {
     Method { service: "Probe", name, oneway, idempotent: false }
 }
 
-static METHODS: [Method; 11] = [
+pub static METHODS: [Method; 12] = [
     method("echo", false),
     method("slow", false),
     method("boom", false),
@@ -184,6 +185,7 @@ static METHODS: [Method; 11] = [
     method("big", false),
     method("whoami", false),
     method("tree", false),
+    method("hog", false),
 ];
 
 impl Service for Probe {
@@ -229,6 +231,10 @@ impl Service for Probe {
             }),
             9 => handle(request, async move |_: Text| ok(whoami().into())),
             10 => handle(request, async move |args: Node| ok(args.name)),
+            11 => handle(request, async move |args: Text| {
+                std::thread::sleep(Duration::from_millis(args.text.parse().unwrap()));
+                ok(args.text)
+            }),
             _ => unknown_method(request),
         }
     }
@@ -354,6 +360,31 @@ impl Caller {
         poll_fn(|cx| self.link.poll_ready(cx, size)).await?;
         self.link.write(size, &mut |span| out.encode(size, span))?;
         poll_fn(|cx| self.link.poll_flush(cx)).await
+    }
+
+    /// The bytes of a call.
+    pub fn encode(&self, name: &str, id: i32, text: &str) -> Vec<u8> {
+        self.encode_value(name, id, Text { text: FastStr::new(text) })
+    }
+
+    pub fn encode_value<T: Value>(&self, name: &str, id: i32, args: T) -> Vec<u8> {
+        let head = MessageHead::new(MessageKind::Call, FastStr::new(name), id);
+        let body = Body::Typed(Arc::new(Typed(args)));
+        let out = Outgoing { dialect: self.dialect, header: &self.header, head: &head, body: &body };
+        let (size, mut buffer) = (out.size(usize::MAX, &Limits::default()).unwrap(), OutBuf::default());
+        buffer.write(size, usize::MAX, &mut |span| out.encode(size, span)).unwrap();
+        buffer.to_vec()
+    }
+
+    pub async fn send_raw(&mut self, bytes: &[u8]) {
+        let size = Size::inline(bytes.len());
+        poll_fn(|cx| self.link.poll_ready(cx, size)).await.unwrap();
+        let put = &mut |span: &mut Span<'_>| {
+            span.put_slice(bytes);
+            Ok(())
+        };
+        self.link.write(size, put).unwrap();
+        poll_fn(|cx| self.link.poll_flush(cx)).await.unwrap();
     }
 
     /// The next answer; `None` at the end of the stream.

@@ -1,6 +1,12 @@
 //! All golden files as modules: that they compile without a warning is the test.
 #![forbid(unsafe_code)]
 
+/// Of `annotations.thrift`.
+#[path = "../../golden/annotations.rs"]
+pub mod annotations;
+/// Of `base.thrift`.
+#[path = "../../golden/base.rs"]
+pub mod base;
 /// Of `consts.thrift`.
 #[path = "../../golden/consts.rs"]
 pub mod consts;
@@ -16,3 +22,7 @@ pub mod service_names;
 /// Of `types.thrift`.
 #[path = "../../golden/types.rs"]
 pub mod types;
+/// Of every file that the corpus says is to be accepted.
+pub mod corpus {
+    include!(concat!(env!("OUT_DIR"), "/corpus.rs"));
+}

@@ -1,2 +1,0 @@
-struct B {}
-struct A { 1: B (a = "b") u }

@@ -1,0 +1,2 @@
+struct Money {}
+struct Item { 1: Money (go.tag = "x") price }
