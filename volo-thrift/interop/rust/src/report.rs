@@ -85,7 +85,11 @@ mod tests {
         let line = r#"{"suite":"interop","peer":"kitex","direction":"us->peer","case":"void","pass":true}"#;
         assert_eq!(report.line("void", &Ok(())), line);
         let failed = report.line("a \"b\"", &expect("it", "1\n2\\", "3"));
-        assert!(failed.ends_with(r#","case":"a \"b\"","pass":false,"error":"it is \"1\\n2\\\\\" instead of \"3\""}"#));
+        assert!(
+            failed.ends_with(
+                r#","case":"a \"b\"","pass":false,"error":"it is \"1\\n2\\\\\" instead of \"3\""}"#
+            )
+        );
         report.cell("one", Ok(()));
         assert!(report.passed());
         report.cell("two", ensure(false, "no"));

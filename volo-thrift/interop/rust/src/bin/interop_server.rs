@@ -3,7 +3,9 @@
 //! Prints `NAME listens at ADDRESS` for each: `plain`, and `stop` and `stop-mux`, which a client may shut down.
 
 use interop::{
-    handler, peer::{InteropServer, ProbeServer}, probe,
+    handler,
+    peer::{InteropServer, ProbeServer},
+    probe,
 };
 use tokio::task::JoinSet;
 use volo_core::{BoxError, shutdown};

@@ -73,7 +73,8 @@ async fn second_exception(client: &InteropClient) -> Outcome {
 async fn failure(client: &InteropClient) -> Outcome {
     match client.fail("because".into()).await {
         Err(ClientError::Application(exception)) => {
-            let known = [ApplicationKind::UNKNOWN, ApplicationKind::INTERNAL_ERROR].contains(&exception.kind());
+            let known =
+                [ApplicationKind::UNKNOWN, ApplicationKind::INTERNAL_ERROR].contains(&exception.kind());
             ensure(known, format!("{exception}, of another type"))
         }
         other => Err(format!("{other:?} instead of an application exception").into()),
@@ -99,8 +100,8 @@ async fn oneway(client: &InteropClient) -> Outcome {
 async fn unknown_method(newer: &evolved::InteropClient, client: &InteropClient) -> Outcome {
     match newer.missing().await {
         Err(ClientError::Application(exception)) => {
-            let known =
-                [ApplicationKind::UNKNOWN_METHOD, ApplicationKind::UNKNOWN_SERVICE].contains(&exception.kind());
+            let known = [ApplicationKind::UNKNOWN_METHOD, ApplicationKind::UNKNOWN_SERVICE]
+                .contains(&exception.kind());
             ensure(known, format!("{exception}, of another type"))
         }
         other => Err(format!("{other:?} instead of an application exception").into()),
@@ -109,7 +110,8 @@ async fn unknown_method(newer: &evolved::InteropClient, client: &InteropClient) 
 }
 
 async fn too_long(client: &InteropClient) -> Outcome {
-    let hasty = client.with_callopt(CallOpt { timeout: Some(Duration::from_millis(50)), ..CallOpt::default() });
+    let hasty =
+        client.with_callopt(CallOpt { timeout: Some(Duration::from_millis(50)), ..CallOpt::default() });
     match hasty.sleep(400, "late".into()).await {
         Err(error) if error.is_timeout() => Ok(()),
         other => Err(format!("{other:?} instead of a timeout")),

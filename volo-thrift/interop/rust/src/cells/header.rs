@@ -40,7 +40,11 @@ pub(super) async fn degraded(report: &mut Report, route: &Route) {
         other => Err(format!("{other:?} instead of an application exception").into()),
     };
     report.cell(format!("{route}: business status without a header"), outcome);
-    let outcome = client.seen().await.map_err(BoxError::from).and_then(|seen| expect("method", seen.method_name, "seen"));
+    let outcome = client
+        .seen()
+        .await
+        .map_err(BoxError::from)
+        .and_then(|seen| expect("method", seen.method_name, "seen"));
     report.cell(format!("{route}: two services on one server"), outcome);
 }
 
@@ -97,8 +101,8 @@ async fn transient(client: &ProbeClient) -> Outcome {
 async fn transient_ends(client: &ProbeClient, us: &Address) -> Outcome {
     let (_, seen) = within(set_both, client.relay(us.to_string().into())).await?;
     let Seen { upstream, .. } = seen;
-    ensure(upstream.get(RELAY).is_some(), "the relay sent no transient value of its own")?;
-    ensure(upstream.get("STEP").is_none(), "the relay sent on what was for it only")
+    ensure(upstream.contains_key(RELAY), "the relay sent no transient value of its own")?;
+    ensure(!upstream.contains_key("STEP"), "the relay sent on what was for it only")
 }
 
 async fn backward(client: &ProbeClient) -> Outcome {

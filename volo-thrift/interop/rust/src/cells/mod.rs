@@ -8,12 +8,7 @@ mod values;
 use std::{collections::HashMap, fmt, time::Duration};
 
 use volo_core::{Address, BoxError};
-use volo_thrift::{
-    ClientBuilder,
-    client::ServiceClient,
-    protocol::Protocol,
-    wire::Framing,
-};
+use volo_thrift::{ClientBuilder, client::ServiceClient, protocol::Protocol, wire::Framing};
 
 use crate::report::Report;
 
@@ -33,7 +28,8 @@ impl Servers {
     /// When one isn't.
     pub fn parse(pairs: &[String]) -> Result<Self, BoxError> {
         let parse = |pair: &String| {
-            let (name, address) = pair.split_once('=').ok_or_else(|| format!("{pair} is not NAME=ADDRESS"))?;
+            let (name, address) =
+                pair.split_once('=').ok_or_else(|| format!("{pair} is not NAME=ADDRESS"))?;
             Ok((name.to_owned(), address.parse()?))
         };
         pairs.iter().map(parse).collect::<Result<_, BoxError>>().map(Servers)
@@ -76,11 +72,15 @@ pub async fn kitex(report: &mut Report, servers: &Servers) -> Result<(), BoxErro
             header::degraded(report, &route).await;
         }
     }
-    let checked = Route { kind: Kind::TtHeader, protocol: Protocol::Binary, address: servers.get("checked")? };
+    let checked =
+        Route { kind: Kind::TtHeader, protocol: Protocol::Binary, address: servers.get("checked")? };
     header::checksums(report, &checked).await;
     for (kind, server, other) in [(Kind::TtHeader, "stop", "plain"), (Kind::Mux, "stop-mux", "mux")] {
-        let [stopping, other] = [servers.get(server)?, servers.get(other)?]
-            .map(|address| Route { kind, protocol: Protocol::Binary, address });
+        let [stopping, other] = [servers.get(server)?, servers.get(other)?].map(|address| Route {
+            kind,
+            protocol: Protocol::Binary,
+            address,
+        });
         shutdown::run(report, &stopping, &other).await;
     }
     Ok(())

@@ -24,7 +24,10 @@ const BEFORE_STOP: Duration = Duration::from_millis(300);
 const AFTER_STOP: Duration = Duration::from_millis(1_200);
 
 pub(super) async fn run(report: &mut Report, stopping: &Route, other: &Route) {
-    report.cell(format!("{stopping}: no call is lost when the server shuts down"), none_lost(stopping, other).await);
+    report.cell(
+        format!("{stopping}: no call is lost when the server shuts down"),
+        none_lost(stopping, other).await,
+    );
 }
 
 async fn none_lost(stopping: &Route, other: &Route) -> Outcome {
@@ -42,7 +45,10 @@ async fn none_lost(stopping: &Route, other: &Route) -> Outcome {
     }
     let [there, elsewhere] = [0, 1].map(|server: usize| done[server].load(Ordering::Relaxed));
     ensure(there >= CALLERS, format!("the server answered {there} calls before it stopped"))?;
-    ensure(elsewhere >= CALLERS, format!("the other server answered {elsewhere} calls, so this one didn't stop"))
+    ensure(
+        elsewhere >= CALLERS,
+        format!("the other server answered {elsewhere} calls, so this one didn't stop"),
+    )
 }
 
 /// Calls the first server until it is gone for sure, then the second one.

@@ -115,8 +115,10 @@ async fn numbers(client: &ThriftTestClient) -> Outcome {
 
 async fn doubles(client: &ThriftTestClient) -> Outcome {
     let (two_32, two_53) = (2f64.powi(32), 2f64.powi(53));
-    let small = [0.0, -1.0, -5.2098523, -0.000341012439638598279, 10f64.powi(307), 10f64.powi(-292)];
-    for thing in small.into_iter().chain([two_32, two_32 + 1.0, two_53 - 1.0, -two_32, -two_32 - 1.0, 1.0 - two_53]) {
+    let small = [0.0, -1.0, -5.2098523, -0.000_341_012_439_638_598_3, 10f64.powi(307), 10f64.powi(-292)];
+    for thing in
+        small.into_iter().chain([two_32, two_32 + 1.0, two_53 - 1.0, -two_32, -two_32 - 1.0, 1.0 - two_53])
+    {
         expect("the double", client.test_double(thing).await?, thing)?;
     }
     Ok(())
@@ -167,8 +169,10 @@ async fn multi(client: &ThriftTestClient) -> Outcome {
 async fn containers(client: &ThriftTestClient) -> Outcome {
     let map: volo_thrift::protocol::Map<_, _> = (0..5).map(|i| (i, i - 10)).collect();
     expect("the map", client.test_map(map.clone()).await?, map)?;
-    let texts: volo_thrift::protocol::Map<_, _> =
-        [("a", "2"), ("b", "blah"), ("some", "thing")].map(|(k, v)| (k.into(), v.into())).into_iter().collect();
+    let texts: volo_thrift::protocol::Map<_, _> = [("a", "2"), ("b", "blah"), ("some", "thing")]
+        .map(|(k, v)| (k.into(), v.into()))
+        .into_iter()
+        .collect();
     expect("the map of strings", client.test_string_map(texts.clone()).await?, texts)?;
     let set: volo_thrift::protocol::Set<_> = (-2..3).collect();
     expect("the set", client.test_set(set.clone()).await?, set)?;

@@ -124,7 +124,8 @@ impl ThriftTest for TestHandler {
         match arg0.as_str() {
             "Xception" => Err(Xception { error_code: 1001, message: "This is an Xception".into() }.into()),
             "Xception2" => {
-                let struct_thing = Xtruct { string_thing: "This is an Xception2".into(), ..Xtruct::default() };
+                let struct_thing =
+                    Xtruct { string_thing: "This is an Xception2".into(), ..Xtruct::default() };
                 Err(Xception2 { error_code: 2002, struct_thing }.into())
             }
             _ => Ok(Xtruct { string_thing: arg1, ..Xtruct::default() }),

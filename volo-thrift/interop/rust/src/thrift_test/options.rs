@@ -150,7 +150,8 @@ mod tests {
     fn the_suites_options_make_a_link() {
         let link = client(&["--protocol=multic", "--transport=framed", "--host=::1", "--port=1"]);
         assert!(link.is_err(), "an IPv6 address needs brackets");
-        let link = client(&["--protocol=multic", "--transport=framed", "--host=127.0.0.1", "--port=1"]).unwrap();
+        let link =
+            client(&["--protocol=multic", "--transport=framed", "--host=127.0.0.1", "--port=1"]).unwrap();
         let address = "127.0.0.1:1".parse().unwrap();
         assert_eq!(link, Link { address, protocol: Protocol::Compact, multiplexed: true, framed: true });
         assert_eq!(client(&["--domain-socket=/tmp/x"]).unwrap().address, Address::Unix("/tmp/x".into()));
