@@ -131,7 +131,8 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self.framing(Framing::Buffered)
     }
 
-    fn framing(mut self, framing: Framing) -> Self {
+    /// Any of the framings.
+    pub fn framing(mut self, framing: Framing) -> Self {
         self.dialect.framing = framing;
         self
     }
