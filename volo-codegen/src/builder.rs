@@ -8,7 +8,7 @@ use std::process;
 
 use crate::diag::{self, Severity};
 use crate::source::FileSource;
-use crate::{Compiled, Options, OutputFile, compile};
+use crate::{Compiled, Files, Options, OutputFile, compile};
 
 /// Generates code in a build script.
 ///
@@ -51,6 +51,44 @@ impl Builder {
     /// Name of the generated file; `volo_gen.rs` by default.
     pub fn out_file(mut self, name: impl Into<String>) -> Self {
         self.options.out_file = name.into();
+        self
+    }
+
+    /// Gives each namespace a file of its own, which the generated file includes.
+    pub fn split(mut self, split: bool) -> Self {
+        self.options.split = split;
+        self
+    }
+
+    /// Leaves out types that no service and no constant needs, unless [`Builder::touch`] names them.
+    pub fn trim(mut self, trim: bool) -> Self {
+        self.options.trim = trim;
+        self
+    }
+
+    /// Keeps a type when trimming: `Name` of an IDL file that was added, or `file.Name` of one it includes.
+    pub fn touch(mut self, name: impl Into<String>) -> Self {
+        self.options.touch.push(name.into());
+        self
+    }
+
+    /// Which structs and exceptions keep fields that they don't know, to send them on; none by default.
+    ///
+    /// These get a field `unknown_fields` behind those of the IDL.
+    pub fn keep_unknown_fields(mut self, files: Files) -> Self {
+        self.options.keep_unknown_fields = files;
+        self
+    }
+
+    /// Derives serde's traits, with the IDL's names; volo-thrift's feature `serde` has to be on.
+    pub fn serde(mut self, serde: bool) -> Self {
+        self.options.serde = serde;
+        self
+    }
+
+    /// Whether comments of the IDL are carried over, as they are by default.
+    pub fn comments(mut self, comments: bool) -> Self {
+        self.options.comments = comments;
         self
     }
 
