@@ -9,6 +9,8 @@ pub mod ast;
 mod attributes;
 mod builder;
 mod check;
+#[cfg(feature = "config")]
+pub mod config;
 mod consts;
 pub mod diag;
 mod emit;
@@ -24,7 +26,9 @@ mod scope;
 pub mod source;
 mod suggest;
 
-pub use builder::Builder;
+pub use builder::{BuildError, Builder};
+#[cfg(feature = "config")]
+pub use config::write::ConfigBuilder;
 pub use options::{Files, Options};
 
 use diag::Diagnostic;

@@ -52,9 +52,9 @@ fn trimming_starts_from_services_and_touched_types() {
         let text = text(Options { trim: true, touch, ..Options::default() });
         let kept = ["A", "Part", "Spare", "B", "Unused"].map(|name| {
             let defined = [format!("pub struct {name} {{"), format!("pub struct {name} {{}}")];
-            defined.iter().any(|line| text.contains(line)).then_some(name).unwrap_or_default()
+            defined.iter().any(|line| text.contains(line)).then_some(name)
         });
-        kept.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+        kept.into_iter().flatten().collect::<Vec<_>>().join(" ")
     };
     assert_eq!(names(&[]), "A Part");
     assert_eq!(names(&["Unused"]), "A Part B Unused", "with what it needs");
