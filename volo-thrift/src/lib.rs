@@ -12,6 +12,8 @@ mod method;
 pub mod protocol;
 #[doc(hidden)]
 pub mod rt;
+#[cfg(feature = "serde")]
+mod serialize;
 pub mod server;
 pub mod wire;
 
