@@ -12,9 +12,9 @@ use crate::tmf::common::{ApiError, NotFound};
 #[derive(Debug)]
 pub enum Fault {
     /// No resource has the id.
-    NotFound(NotFound),
+    NotFound(Box<NotFound>),
     /// The request can't be served; its status says why.
-    Refused(ApiError),
+    Refused(Box<ApiError>),
     /// The storage or a call to another service failed.
     Internal(BoxError),
 }
@@ -22,11 +22,11 @@ pub enum Fault {
 impl Fault {
     /// No `resource` has the id.
     pub fn not_found(resource: &'static str, id: &str) -> Self {
-        Fault::NotFound(NotFound {
+        Fault::NotFound(Box::new(NotFound {
             resource: resource.into(),
             id: id.to_owned().into(),
             message: Some(format!("no {resource} has the id {id}").into()),
-        })
+        }))
     }
 
     /// A refusal with the status HTTP would have: 400, 409 or 422.
@@ -36,13 +36,13 @@ impl Fault {
             409 => "conflict",
             _ => "unprocessable",
         };
-        Fault::Refused(ApiError {
+        Fault::Refused(Box::new(ApiError {
             code: status.to_string().into(),
             reason: reason.into(),
             message: Some(message.into().into()),
             status: Some(status),
             ..Default::default()
-        })
+        }))
     }
 
     /// A failure of ours.
@@ -54,8 +54,8 @@ impl Fault {
 impl<E: From<NotFound> + From<ApiError>> From<Fault> for ServerError<E> {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::NotFound(exception) => ServerError::Exception(exception.into()),
-            Fault::Refused(exception) => ServerError::Exception(exception.into()),
+            Fault::NotFound(exception) => ServerError::Exception((*exception).into()),
+            Fault::Refused(exception) => ServerError::Exception((*exception).into()),
             Fault::Internal(error) => ServerError::internal(error),
         }
     }
@@ -65,8 +65,8 @@ impl<E: From<NotFound> + From<ApiError>> From<Fault> for ServerError<E> {
 impl From<Fault> for BoxError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::NotFound(exception) => exception.into(),
-            Fault::Refused(exception) => exception.into(),
+            Fault::NotFound(exception) => exception,
+            Fault::Refused(exception) => exception,
             Fault::Internal(error) => error,
         }
     }

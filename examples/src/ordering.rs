@@ -11,6 +11,7 @@ use crate::{
     fault::Fault,
     listeners::{Listeners, envelope},
     resources::order_state,
+    shop::patient_client,
     store::{Collection, Store},
     tmf::{
         catalog::{ORDERABLE, ProductCatalogServiceClient, ProductOffering},
@@ -35,9 +36,7 @@ impl OrderingHandler {
             orders: store.collection()?,
             cancellations: store.collection()?,
             catalog,
-            listeners: Listeners::new(|address| {
-                OrderListenerClientBuilder::new("order-listener").address(address).build()
-            }),
+            listeners: Listeners::new(|address| patient_client("order-listener", address)),
         })
     }
 
@@ -75,6 +74,7 @@ impl OrderingHandler {
 
     async fn cancel(&self, input: CancelProductOrderCreate) -> Result<CancelProductOrder, Fault> {
         let mut task: CancelProductOrder = read_as(&input)?;
+        // Two commits: should the process die between them, the order is cancelled and only the task is missing.
         let order = self.orders.update(input.product_order.id, move |order| {
             allow(order.state, OrderState::CANCELLED)?;
             order.state = OrderState::CANCELLED;

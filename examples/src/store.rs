@@ -106,7 +106,7 @@ impl<T: Resource> Collection<T> {
     }
 
     /// How many there are.
-    pub fn len(&self) -> Result<u64, Fault> {
+    pub fn count(&self) -> Result<u64, Fault> {
         Ok(self.database.begin_read()?.open_table(table::<T>())?.len()?)
     }
 

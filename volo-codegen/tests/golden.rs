@@ -6,26 +6,42 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use volo_codegen::source::FileSource;
-use volo_codegen::{Options, compile, diag};
+use volo_codegen::{Files, Options, OutputFile, compile, diag};
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
 fn inputs() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory()).unwrap().map(|entry| entry.unwrap().path());
+    thrift_files(&directory())
+}
+
+fn thrift_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut inputs: Vec<PathBuf> =
         entries.filter(|path| path.extension().is_some_and(|e| e == "thrift")).collect();
     inputs.sort();
     inputs
 }
 
-fn generate(roots: &[PathBuf]) -> String {
-    let compiled = compile(&names(roots), &FileSource::default(), &Options::default());
+fn generate(roots: &[PathBuf]) -> Vec<OutputFile> {
+    let stem = roots[0].file_stem().unwrap().to_str().unwrap();
+    let compiled = compile(&names(roots), &FileSource::default(), &options(stem));
     let report = diag::render(&compiled.diagnostics, &compiled.sources, false);
-    let files = compiled.files.unwrap_or_else(|| panic!("{report}"));
-    assert_eq!(files.len(), 1);
-    files[0].text.clone()
+    compiled.files.unwrap_or_else(|| panic!("{report}"))
+}
+
+/// Files that are there for the sake of an option have it.
+fn options(stem: &str) -> Options {
+    let options = Options { out_file: format!("{stem}.rs"), ..Options::default() };
+    match stem {
+        "json" => Options { serde: true, ..options },
+        "kept" => Options { keep_unknown_fields: Files::All, ..options },
+        "kept_json" => Options { keep_unknown_fields: Files::All, serde: true, comments: false, ..options },
+        "split" => Options { split: true, ..options },
+        "trimmed" => Options { trim: true, touch: vec!["Touched".into(), "shared.Page".into()], ..options },
+        _ => options,
+    }
 }
 
 #[test]
@@ -35,10 +51,12 @@ fn output_is_as_expected() {
         let root = std::slice::from_ref(&input);
         let output = generate(root);
         assert_eq!(output, generate(root), "the same input gives the same output");
-        let expected = input.with_extension("rs");
-        if std::fs::read_to_string(&expected).unwrap_or_default() != output {
-            std::fs::write(&expected, output).unwrap();
-            changed.push(expected);
+        for file in output {
+            let expected = directory().join(&file.path);
+            if std::fs::read_to_string(&expected).unwrap_or_default() != file.text {
+                file.write_to(&directory()).unwrap();
+                changed.push(expected);
+            }
         }
     }
     assert!(changed.is_empty(), "rewritten, look at the diff: {changed:#?}");
@@ -46,15 +64,24 @@ fn output_is_as_expected() {
 
 #[test]
 fn rustfmt_has_nothing_to_change() {
-    let expected = inputs().into_iter().map(|input| input.with_extension("rs"));
+    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden");
+    std::fs::create_dir_all(&temporary).unwrap();
+    let mut outputs = Vec::new();
+    for input in inputs().into_iter().chain(thrift_files(&directory().join("../corpus/accept"))) {
+        for file in generate(std::slice::from_ref(&input)) {
+            file.write_to(&temporary).unwrap();
+            outputs.push(temporary.join(file.path));
+        }
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let output = Command::new("rustfmt")
         .args(["--check", "--edition", "2024", "--config-path"])
         .arg(root.join("rustfmt.toml"))
-        .args(expected)
+        .args(outputs)
         .output()
         .expect("rustfmt is part of the toolchain");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let report = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&report));
 }
 
 /// Lines of code without blanks and comments, for each field, argument and declared exception of the IDL.
@@ -78,9 +105,9 @@ fn count(roots: &[PathBuf]) -> (usize, usize) {
     let in_structs: usize = model.structs.iter().map(|item| item.fields.len()).sum();
     let functions = model.services.iter().flat_map(|service| &service.functions);
     let in_functions: usize = functions.map(|function| function.args.len() + function.throws.len()).sum();
-    let text = generate(roots);
-    let lines =
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+    let files = generate(roots);
+    let lines = files.iter().flat_map(|file| file.text.lines()).map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("//")).count();
     (lines, in_structs + in_functions)
 }
 

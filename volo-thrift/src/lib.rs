@@ -14,6 +14,8 @@ pub mod pilota;
 pub mod protocol;
 #[doc(hidden)]
 pub mod rt;
+#[cfg(feature = "serde")]
+mod serialize;
 pub mod server;
 pub mod wire;
 

@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use client_peer::{Answer, Peer, Plain, client, echo, listen, listen_mem};
+use client_peer::{
+    Answer, Peer, Plain, client, client_of, echo, listen, listen_mem,
+    service::{Echo, serve},
+};
 use tokio::task::JoinSet;
 use volo_core::{net::Listener, pool::PoolConfig};
 use volo_thrift::{CallOpt, Limits};
@@ -142,6 +145,22 @@ async fn pingpong_calls_in_process() {
     let listener = listen_mem().await;
     let client = client(&listener).pool(room().1).rpc_timeout(Duration::from_secs(20)).build();
     spawn_server(listener, answer_in_order);
+    run(client, CALLS / 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pingpong_calls_to_our_server() {
+    let server = serve(Echo::default(), "mem://client-drops").await;
+    let client =
+        client_of(server.address.clone()).pool(room().1).rpc_timeout(Duration::from_secs(20)).build();
+    run(client, CALLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn multiplexed_calls_to_our_server() {
+    let server = serve(Echo::default(), "127.0.0.1:0").await;
+    let client = client_of(server.address.clone());
+    let client = client.limits(room().0).mux(1).rpc_timeout(Duration::from_secs(20)).build();
     run(client, CALLS).await;
 }
 
@@ -166,6 +185,6 @@ async fn multiplexed_calls_over_tcp() {
             tokio::spawn(answer_in_disorder(peer, Random(seed)));
         }
     });
-    run(client, CALLS).await;
+    run(client, CALLS / 5).await;
     assert_eq!(connections.load(Ordering::Relaxed), 1, "no call ever cost the connection");
 }

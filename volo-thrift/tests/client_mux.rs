@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use client_peer::{
-    Answer, ECHO, NOTE, Peer, Plain, client, client_of, echo, listen, listen_mem, number, raw, spawn_echo,
+    Answer, ECHO, NOTE, Peer, Plain, call_number, client, client_of, echo, listen, listen_mem, number, raw,
+    spawn_echo,
 };
 use tokio::task::JoinSet;
 use volo_core::{Body, Error, Retry, net::Listener};
 use volo_thrift::{
-    CallOpt, Limits,
+    CallOpt, ClientError, Limits, Never,
+    client::call,
     meta::{Advert, Hello, InstanceId, keys},
-    wire::{Header, flag},
+    protocol::MethodResult,
+    wire::{Header, MessageKind, flag},
 };
 
 fn spawn_calls(client: &Plain, values: std::ops::Range<i64>) -> JoinSet<Result<(), Error>> {
@@ -210,6 +213,38 @@ async fn large_requests_go_through_beside_small_ones() {
         assert_eq!(body.bytes, text);
     }
     small.join_all().await.into_iter().for_each(|call| call.unwrap());
+}
+
+#[tokio::test]
+async fn a_large_message_is_encoded_by_its_caller() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).rpc_timeout(Duration::from_secs(20)).build();
+    spawn_echo(listener);
+    let numbers: Vec<i64> = (0..200_000).collect();
+    let args = MethodResult::<_, Never>::Ok(numbers.clone());
+    let reply: Vec<i64> = call::<_, _, Never>(&client.0, &ECHO, args).await.unwrap();
+    assert_eq!(reply, numbers);
+}
+
+#[tokio::test]
+async fn an_exception_may_have_another_number_in_its_message() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).build();
+    let failing = tokio::spawn({
+        let client = client.clone();
+        async move { call_number(&client, &ECHO, 1).await }
+    });
+    let mut peer = Peer::accept(&listener).await;
+    let call = peer.receive().await.unwrap();
+    let exception = Bytes::from_static(&[8, 0, 2, 0, 0, 0, 6, 0]);
+    let answer =
+        Answer { kind: MessageKind::Exception, name: Some(""), body: Some(exception), ..Answer::default() };
+    let mut bytes = answer.to_bytes(&call);
+    let number = bytes.len() - 8 - 4;
+    bytes[number..number + 4].fill(0); // as proxies do
+    peer.send_bytes(&bytes).await;
+    let error = failing.await.unwrap().unwrap_err();
+    assert!(matches!(&error, ClientError::Application(e) if e.kind().0 == 6), "{error:?}");
 }
 
 #[tokio::test]

@@ -33,11 +33,27 @@ fn write_static(scope: &Scope<'_>, text: &mut Text, item: &Const, name: &str) {
     if text.fits(&format!("{prefix} {flat};")) || (text.fits(&prefix) && text.fits(&format!("    {flat};"))) {
         return text.assign(&prefix, &Doc::Text(flat), ";");
     }
-    if !text.fits(&format!("{prefix} rt::LazyLock::new(|| {{")) {
+    if !text.fits(&prefix) {
         return text.doc(&format!("pub static {name}: "), &Doc::of_type(&ty), &format!(" = {flat};"));
     }
-    text.open(format!("{prefix} rt::LazyLock::new(|| {{"));
-    text.doc("", &value, "");
+    let head = "rt::LazyLock::new(|| ";
+    let first = if value.is_struct() { value.first_line() } else { "{".to_owned() };
+    if text.fits(&format!("{prefix} {head}{first}")) {
+        return write_lazy(text, &format!("{prefix} {head}"), &value);
+    }
+    text.line(prefix);
+    text.indent();
+    write_lazy(text, head, &value);
+    text.dedent();
+}
+
+/// A closure's value over several lines; a struct needs no braces of its own.
+fn write_lazy(text: &mut Text, head: &str, value: &Doc) {
+    if value.is_struct() {
+        return text.doc(head, value, ");");
+    }
+    text.open(format!("{head}{{"));
+    text.doc("", value, "");
     text.close("});");
 }
 

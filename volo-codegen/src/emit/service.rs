@@ -6,7 +6,7 @@ use super::names::{FunctionNames, ServiceNames, field_names};
 use super::structs::{Shape, write_shape};
 use super::text::{Doc, End, Text};
 use super::types::Scope;
-use crate::model::{Function, ServiceId};
+use crate::model::{Annotations, Function, ServiceId};
 
 /// A function as one service has it: its own or an ancestor's.
 struct Method<'a> {
@@ -39,7 +39,7 @@ fn methods_of<'a>(scope: &Scope<'a>, id: ServiceId) -> Vec<Method<'a>> {
         let arguments = field_names(&function.args)
             .into_iter()
             .zip(&function.args)
-            .map(|(name, argument)| (name, scope.field_type(argument, false)))
+            .map(|(name, argument)| (name, scope.field_type(argument, &Annotations::default(), false)))
             .collect();
         Method { function, names, module: scope.names.module_of(service.file), arguments }
     };
@@ -272,8 +272,15 @@ fn write_messages(scope: &Scope<'_>, text: &mut Text, method: &Method<'_>) {
     let function = method.function;
     let names = method.names;
     let docs = Some(format!("Arguments of `{}`.", function.name));
-    let shape =
-        Shape { name: &names.args, wire_name: &names.args, docs, fields: &function.args, keyed: false };
+    let shape = Shape {
+        name: &names.args,
+        wire_name: &names.args,
+        docs,
+        fields: &function.args,
+        annotations: &Annotations::default(),
+        keyed: false,
+        unknown: None,
+    };
     write_shape(scope, text, &shape);
     if function.oneway {
         return;

@@ -70,6 +70,12 @@ impl Doc {
             return flat;
         }
         match self {
+            // The only argument or element begins on the line of its list.
+            Doc::Group { open, items, close } if open.ends_with(['(', '[']) && self.holds_one_group() => {
+                let tail = tail + close.chars().count();
+                let inner = items.iter().map(|item| item.layout(indent, column + open.chars().count(), tail));
+                format!("{open}{}{close}", inner.collect::<String>())
+            }
             Doc::Group { open, items, close } if !items.is_empty() => {
                 let inner = indent + STEP;
                 let body = match open.ends_with(['[', '(']) && items.iter().all(Doc::is_short) {
@@ -87,9 +93,30 @@ impl Doc {
         format!("{}{}{comma}\n", " ".repeat(indent), self.layout(indent, indent, 1))
     }
 
+    fn holds_one_group(&self) -> bool {
+        matches!(self, Doc::Group { items, .. } if matches!(items[..], [Doc::Group { .. }]))
+    }
+
+    /// Whether this is a struct with its fields, which stays behind what it follows.
+    pub(super) fn is_struct(&self) -> bool {
+        matches!(self, Doc::Group { open, .. } if open.ends_with('{'))
+    }
+
+    /// What is on the first line if it is broken.
+    pub(super) fn first_line(&self) -> String {
+        match self {
+            Doc::Text(text) => text.clone(),
+            Doc::Group { open, .. } => open.clone(),
+        }
+    }
+
     fn is_short(&self) -> bool {
         matches!(self, Doc::Text(text) if text.chars().count() <= SHORT_ELEMENT)
     }
+}
+
+fn joined(items: &[impl AsRef<str>]) -> String {
+    items.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
 }
 
 fn fill(items: &[Doc], indent: usize) -> String {
@@ -166,6 +193,34 @@ impl Text {
         let column = self.indent + prefix.chars().count();
         let laid = doc.layout(self.indent, column, suffix.chars().count());
         self.line(format!("{prefix}{laid}{suffix}"));
+    }
+
+    /// An attribute: `open`, items that share lines if they don't fit on one, `close`.
+    pub(super) fn filled(&mut self, open: &str, items: &[impl AsRef<str>], close: &str) {
+        let flat = format!("{open}{}{close}", joined(items));
+        // rustfmt leaves the last column of an attribute free.
+        if self.fits(&format!("{flat} ")) {
+            return self.line(flat);
+        }
+        self.line(open);
+        self.fill(items);
+        self.line(close);
+    }
+
+    /// A macro's call with braces, whose items share lines; rustfmt leaves these as they are.
+    pub(super) fn braced(&mut self, name: &str, items: &[impl AsRef<str>]) {
+        let flat = format!("{name} {{ {} }}", joined(items));
+        if self.fits(&flat) {
+            return self.line(flat);
+        }
+        self.line(format!("{name} {{"));
+        self.fill(items);
+        self.line("}");
+    }
+
+    fn fill(&mut self, items: &[impl AsRef<str>]) {
+        let items: Vec<Doc> = items.iter().map(|item| Doc::text(item.as_ref())).collect();
+        self.out += &fill(&items, self.indent + STEP);
     }
 
     /// As [`Text::doc`] behind `=` or `:`, where the right side may have the next line for itself.
@@ -275,6 +330,16 @@ impl Text {
         for term in &terms[beside..] {
             self.line_raw(&format!("{}{}{term}", " ".repeat(STEP), operator.trim_start()));
         }
+    }
+
+    /// The rest of the lines one step deeper, or back.
+    pub(super) fn indent(&mut self) {
+        self.indent += STEP;
+    }
+
+    /// Undoes [`Text::indent`].
+    pub(super) fn dedent(&mut self) {
+        self.indent -= STEP;
     }
 
     fn line_raw(&mut self, line: &str) {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::graph::{Graph, is_boxed};
-use super::names::Names;
-use crate::model::{Annotations, Field, Model, Requiredness, StructId, Type};
+use super::names::{Names, unknown_field_name};
+use crate::model::{Annotations, Field, Model, Requiredness, StructId, StructKind, Type};
 
 /// What writing one module's items needs.
 #[derive(Clone, Copy)]
@@ -13,6 +13,10 @@ pub(super) struct Scope<'a> {
     pub(super) names: &'a Names,
     pub(super) graph: &'a Graph,
     pub(super) module: usize,
+    /// Whether serde's traits are derived.
+    pub(super) serde: bool,
+    /// For each file, whether its structs keep unknown fields.
+    pub(super) keeping: &'a [bool],
 }
 
 impl<'a> Scope<'a> {
@@ -26,6 +30,7 @@ impl<'a> Scope<'a> {
             "Ok" | "Err" => "result::Result",
             "Option" => "option",
             "Result" => "result",
+            "String" => "string",
             "Vec" => "vec",
             "Box" => "boxed",
             "Default" => "default",
@@ -50,13 +55,37 @@ impl<'a> Scope<'a> {
         up.chain(down).chain([name]).collect::<Vec<_>>().join("::")
     }
 
+    /// The name of the field for what a struct doesn't know, if it is to keep that.
+    pub(super) fn unknown_field(&self, id: StructId) -> Option<String> {
+        let item = &self.model[id];
+        let keeps = self.keeping[item.file.index()] && item.kind != StructKind::Union;
+        keeps.then(|| unknown_field_name(&item.fields))
+    }
+
+    /// Whether a field's value may share the frame it was decoded from.
+    pub(super) fn may_share(&self, field: &Field, owner: &Annotations) -> bool {
+        match self.model.resolve(&field.ty) {
+            Type::String | Type::Binary => !Choice::of(field, owner).owned,
+            ty => self.type_may_share(ty),
+        }
+    }
+
+    fn type_may_share(&self, ty: &Type) -> bool {
+        match self.model.resolve(ty) {
+            Type::String | Type::Binary | Type::Struct(_) => true,
+            Type::List(element) | Type::Set(element) => self.type_may_share(element),
+            Type::Map(key, value) => self.type_may_share(key) || self.type_may_share(value),
+            _ => false,
+        }
+    }
+
     pub(super) fn struct_path(&self, id: StructId) -> String {
         self.path(self.names.module_of(self.model[id].file), &self.names.structs[id.index()])
     }
 
     /// The type of a value that may be absent, boxed or neither.
-    pub(super) fn field_type(&self, field: &Field, keyed: bool) -> String {
-        let inner = self.annotated_type(&field.ty, &field.type_annotations, &field.meta.annotations, keyed);
+    pub(super) fn field_type(&self, field: &Field, owner: &Annotations, keyed: bool) -> String {
+        let inner = self.chosen_type(field, owner, keyed);
         let option = self.std("Option");
         match (is_boxed(field), field.requiredness) {
             (true, _) => format!("{option}<{}<{inner}>>", self.std("Box")),
@@ -66,8 +95,8 @@ impl<'a> Scope<'a> {
     }
 
     /// The type of a value that an arm holds.
-    pub(super) fn arm_type(&self, field: &Field, keyed: bool) -> String {
-        let inner = self.annotated_type(&field.ty, &field.type_annotations, &field.meta.annotations, keyed);
+    pub(super) fn arm_type(&self, field: &Field, owner: &Annotations, keyed: bool) -> String {
+        let inner = self.chosen_type(field, owner, keyed);
         if is_boxed(field) { format!("{}<{inner}>", self.std("Box")) } else { inner }
     }
 
@@ -105,22 +134,18 @@ impl<'a> Scope<'a> {
         plain.to_owned()
     }
 
-    /// Honours `pilota.rust_type = "btree"`: ordered at the outermost level.
-    fn annotated_type(
-        &self,
-        ty: &Type,
-        on_type: &Annotations,
-        on_field: &Annotations,
-        keyed: bool,
-    ) -> String {
-        let ordered = wants_order(on_type) || wants_order(on_field);
-        match self.model.resolve(ty) {
-            Type::Set(element) if ordered => format!("{}<{}>", set(true), self.ty(element, true)),
-            Type::Map(key, value) if ordered => {
+    fn chosen_type(&self, field: &Field, owner: &Annotations, keyed: bool) -> String {
+        let choice = Choice::of(field, owner);
+        let ty = match self.model.resolve(&field.ty) {
+            Type::String if choice.owned => self.std("String").into_owned(),
+            Type::Binary if choice.owned => format!("{}<u8>", self.std("Vec")),
+            Type::Set(element) if choice.ordered => format!("{}<{}>", set(true), self.ty(element, true)),
+            Type::Map(key, value) if choice.ordered => {
                 format!("{}<{}, {}>", map(true), self.ty(key, true), self.ty(value, keyed))
             }
-            _ => self.ty(ty, keyed),
-        }
+            _ => self.ty(&field.ty, keyed),
+        };
+        if choice.shared { format!("rt::Arc<{ty}>") } else { ty }
     }
 
     fn differs_in_key(&self, ty: &Type) -> bool {
@@ -133,8 +158,30 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn wants_order(annotations: &Annotations) -> bool {
-    annotations.get("pilota.rust_type") == Some("btree")
+/// How annotations, on a field or on its whole struct, want a value to be kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Choice {
+    /// Maps and sets: `pilota.rust_type = "btree"`.
+    pub(super) ordered: bool,
+    /// Strings and binaries: `pilota.rust_type = "string"` and `"vec"`.
+    pub(super) owned: bool,
+    /// Anything: `pilota.rust_wrapper_arc = "true"`.
+    pub(super) shared: bool,
+}
+
+impl Choice {
+    pub(super) fn of(field: &Field, owner: &Annotations) -> Choice {
+        let mut choice = Choice::default();
+        for annotations in [owner, &field.type_annotations, &field.meta.annotations] {
+            match annotations.get("pilota.rust_type") {
+                Some("btree") => choice.ordered = true,
+                Some("string" | "vec") => choice.owned = true,
+                _ => {}
+            }
+            choice.shared |= matches!(annotations.get("pilota.rust_wrapper_arc"), Some("1" | "true"));
+        }
+        choice
+    }
 }
 
 pub(super) fn set(ordered: bool) -> &'static str {

@@ -3,11 +3,12 @@
 use super::docs;
 use super::lints;
 use super::names::arm_names;
-use super::structs::{close_fields, derive_list, open_decode, open_fields};
+use super::serde;
+use super::structs::{close_fields, open_decode, open_fields, write_derives};
 use super::text::{Doc, Text};
 use super::types::Scope;
-use super::values::expression;
-use crate::model::{Field, StructId};
+use super::values::{in_arm, wrap};
+use crate::model::{Field, Struct, StructId};
 
 /// Writes a union.
 pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
@@ -18,18 +19,22 @@ pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
 
     text.blank();
     docs::write(text, &item.meta.docs);
-    let types: Vec<String> = item.fields.iter().map(|field| scope.arm_type(field, keyed)).collect();
+    let types: Vec<String> =
+        item.fields.iter().map(|field| scope.arm_type(field, &item.meta.annotations, keyed)).collect();
     lints::allow_for_type(text, name, &types);
     let bytes: Vec<usize> =
         item.fields.iter().map(|field| scope.graph.arm_bytes(scope.model, field)).collect();
     lints::allow_for_union(text, name, &arms, &bytes);
-    text.line(derive_list(scope.graph.derives(scope.model, &item.fields, keyed), false));
+    write_derives(scope, text, scope.graph.derives(scope.model, &item.fields, keyed), false);
+    let by_rule = serde::write_for_union(scope, text, item, &arms);
     text.open(format!("pub enum {name} {{"));
     for ((field, arm), ty) in item.fields.iter().zip(&arms).zip(&types) {
         docs::write(text, &field.meta.docs);
+        serde::write_for_arm(scope, text, item, field, arm, by_rule);
         text.doc("", &Doc::group(format!("{arm}("), [Doc::of_type(ty)], ")"), ",");
     }
     text.line("/// An arm that this build does not know, or none at all.");
+    serde::write_skip(scope, text);
     text.line(format!("{unknown}(rt::UnknownFields),"));
     text.close("}");
 
@@ -48,11 +53,9 @@ fn write_default(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[Strin
         item.fields.iter().zip(arms).find_map(|(field, arm)| Some((field, arm, field.default.as_ref()?)));
     match preset {
         Some((field, arm, value)) => {
-            let value = expression(scope, &field.ty, value, scope.graph.is_keyed(id)).flat();
-            match super::graph::is_boxed(field) {
-                true => text.line(format!("Self::{arm}({}::new({value}))", scope.std("Box"))),
-                false => text.line(format!("Self::{arm}({value})")),
-            }
+            let keyed = scope.graph.is_keyed(id);
+            let value = in_arm(scope, field, &item.meta.annotations, value, keyed);
+            text.doc("", &wrap(&format!("Self::{arm}("), value, ")"), "");
         }
         None => text.line(format!("Self::{unknown}(rt::UnknownFields::default())")),
     }
@@ -91,17 +94,38 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
     text.line("writer.stop()");
     text.close("}");
 
+    write_decode(scope, text, item, &arms, unknown);
+    let sharing = arms.iter().filter(|(field, _)| scope.may_share(field, &item.meta.annotations));
+    let sharing: Vec<&String> = sharing.map(|(_, arm)| *arm).collect();
+    if !sharing.is_empty() {
+        text.blank();
+        text.braced("rt::detach_arms!", &sharing);
+    }
+    text.close("}");
+}
+
+fn write_decode(
+    scope: &Scope<'_>,
+    text: &mut Text,
+    item: &Struct,
+    arms: &[(&Field, &String)],
+    unknown: &str,
+) {
     open_decode(scope, text);
+    let unknown = format!("rt::unknown_arm(reader, field, self, Self::{unknown})");
+    if arms.is_empty() {
+        text.closure(&format!("reader.fields({:?}, |reader, field|", item.name), &unknown, ")");
+        return text.close("}");
+    }
     let long = open_fields(text, &item.name);
-    for (field, arm) in &arms {
+    for (field, arm) in arms {
         let arguments =
             ["reader".to_owned(), "field".to_owned(), format!("{:?}", field.name), "self".to_owned()];
         let arguments = arguments.into_iter().chain([format!("Self::{arm}")]).map(Doc::Text);
         text.doc(&format!("{} => ", field.id), &Doc::group("rt::arm(", arguments, ")"), ",");
     }
-    text.line(format!("_ => rt::unknown_arm(reader, field, self, Self::{unknown}),"));
+    text.line(format!("_ => {unknown},"));
     close_fields(text, long, "");
-    text.close("}");
     text.close("}");
 }
 

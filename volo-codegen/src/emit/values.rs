@@ -3,8 +3,8 @@
 use super::graph::is_boxed;
 use super::names::{arm_names, field_names, value_names};
 use super::text::Doc;
-use super::types::{Scope, map, set};
-use crate::model::{EnumId, Field, Requiredness, StructId, StructKind, Type, Value};
+use super::types::{Choice, Scope, map, set};
+use crate::model::{Annotations, EnumId, Field, Requiredness, StructId, StructKind, Type, Value};
 
 /// A value as an expression of its type (see [`Scope::ty`]).
 pub(super) fn expression(scope: &Scope<'_>, ty: &Type, value: &Value, keyed: bool) -> Doc {
@@ -13,31 +13,55 @@ pub(super) fn expression(scope: &Scope<'_>, ty: &Type, value: &Value, keyed: boo
         (Value::List(values), Type::List(element)) if !values.is_empty() => {
             Doc::group("vec![", values.iter().map(|value| expression(scope, element, value, keyed)), "]")
         }
-        (Value::Set(values), Type::Set(element)) if !values.is_empty() => {
-            let items = values.iter().map(|value| expression(scope, element, value, true));
-            Doc::group(format!("{}::from_iter([", set(keyed)), items, "])")
-        }
-        (Value::Map(entries), Type::Map(key, of)) if !entries.is_empty() => {
-            let items = entries.iter().map(|(k, v)| {
-                let pair = [expression(scope, key, k, true), expression(scope, of, v, keyed)];
-                Doc::group("(", pair, ")")
-            });
-            Doc::group(format!("{}::from_iter([", map(keyed)), items, "])")
-        }
+        (Value::Set(values), Type::Set(element)) => set_of(scope, element, values, keyed),
+        (Value::Map(entries), Type::Map(key, of)) => map_of(scope, key, of, entries, keyed, keyed),
         (Value::Struct(id, given), _) => struct_literal(scope, *id, given),
         _ => Doc::text(simple(scope, value, keyed)),
     }
 }
 
 /// A field's value in its slot: boxed, optional, or as it is.
-pub(super) fn in_field(scope: &Scope<'_>, field: &Field, value: &Value, keyed: bool) -> Doc {
-    let value = expression(scope, &field.ty, value, keyed);
-    let some = scope.std("Some");
-    match (is_boxed(field), field.requiredness) {
-        (true, _) => wrap(&format!("{some}({}::new(", scope.std("Box")), value, "))"),
-        (false, Requiredness::Optional) => wrap(&format!("{some}("), value, ")"),
-        (false, _) => value,
+pub(super) fn in_field(
+    scope: &Scope<'_>,
+    field: &Field,
+    owner: &Annotations,
+    value: &Value,
+    keyed: bool,
+) -> Doc {
+    let value = in_arm(scope, field, owner, value, keyed);
+    match is_boxed(field) || field.requiredness == Requiredness::Optional {
+        true => wrap(&format!("{}(", scope.std("Some")), value, ")"),
+        false => value,
     }
+}
+
+/// A value as an arm holds it, boxed or as it is.
+pub(super) fn in_arm(
+    scope: &Scope<'_>,
+    field: &Field,
+    owner: &Annotations,
+    value: &Value,
+    keyed: bool,
+) -> Doc {
+    let choice = Choice::of(field, owner);
+    let mut value = match (value, scope.model.resolve(&field.ty)) {
+        (Value::String(text), _) if choice.owned => {
+            Doc::text(format!("{}::from({text:?})", scope.std("String")))
+        }
+        (Value::Binary(bytes), _) if choice.owned => Doc::text(format!("{}.to_vec()", byte_string(bytes))),
+        (Value::Set(values), Type::Set(element)) if choice.ordered => set_of(scope, element, values, true),
+        (Value::Map(entries), Type::Map(key, of)) if choice.ordered => {
+            map_of(scope, key, of, entries, true, keyed)
+        }
+        _ => expression(scope, &field.ty, value, keyed),
+    };
+    if choice.shared {
+        value = wrap("rt::Arc::new(", value, ")");
+    }
+    if is_boxed(field) {
+        value = wrap(&format!("{}::new(", scope.std("Box")), value, ")");
+    }
+    value
 }
 
 /// A type and an expression fit for `const`, if the value has one: texts and lists as slices.
@@ -75,6 +99,31 @@ pub(super) fn is_natural(value: &Value) -> bool {
         Value::Map(entries) => entries.is_empty(),
         Value::Struct(..) => false,
     }
+}
+
+fn set_of(scope: &Scope<'_>, element: &Type, values: &[Value], ordered: bool) -> Doc {
+    if values.is_empty() {
+        return Doc::text(format!("{}::default()", set(ordered)));
+    }
+    let items = values.iter().map(|value| expression(scope, element, value, true));
+    Doc::group(format!("{}::from_iter([", set(ordered)), items, "])")
+}
+
+fn map_of(
+    scope: &Scope<'_>,
+    key: &Type,
+    of: &Type,
+    entries: &[(Value, Value)],
+    ordered: bool,
+    keyed: bool,
+) -> Doc {
+    if entries.is_empty() {
+        return Doc::text(format!("{}::default()", map(ordered)));
+    }
+    let items = entries.iter().map(|(k, v)| {
+        Doc::group("(", [expression(scope, key, k, true), expression(scope, of, v, keyed)], ")")
+    });
+    Doc::group(format!("{}::from_iter([", map(ordered)), items, "])")
 }
 
 fn constant_type(scope: &Scope<'_>, ty: &Type) -> Option<String> {
@@ -125,11 +174,8 @@ fn struct_literal(scope: &Scope<'_>, id: StructId, given: &[(usize, Value)]) -> 
         let Some((index, value)) = given.first() else { return Doc::text(format!("{path}::default()")) };
         let field = &item.fields[*index];
         let arm = &arm_names(&item.fields, "Unknown").0[*index];
-        let value = expression(scope, &field.ty, value, keyed);
-        return match is_boxed(field) {
-            true => wrap(&format!("{path}::{arm}({}::new(", scope.std("Box")), value, "))"),
-            false => wrap(&format!("{path}::{arm}("), value, ")"),
-        };
+        let value = in_arm(scope, field, &item.meta.annotations, value, keyed);
+        return wrap(&format!("{path}::{arm}("), value, ")");
     }
     if given.is_empty() {
         return Doc::text(format!("{path}::default()"));
@@ -138,18 +184,18 @@ fn struct_literal(scope: &Scope<'_>, id: StructId, given: &[(usize, Value)]) -> 
     let mut items: Vec<Doc> = given
         .iter()
         .map(|(index, value)| {
-            let value = in_field(scope, &item.fields[*index], value, keyed);
+            let value = in_field(scope, &item.fields[*index], &item.meta.annotations, value, keyed);
             wrap(&format!("{}: ", names[*index]), value, "")
         })
         .collect();
-    if given.len() < item.fields.len() {
+    if given.len() < item.fields.len() || scope.unknown_field(id).is_some() {
         items.push(Doc::text(format!("..{}::default()", scope.std("Default"))));
     }
     Doc::group(format!("{path} {{"), items, "}")
 }
 
 /// `open` and `close` around a value, as one group with it: rustfmt lets the last argument overflow.
-fn wrap(open: &str, value: Doc, close: &str) -> Doc {
+pub(super) fn wrap(open: &str, value: Doc, close: &str) -> Doc {
     match value {
         Doc::Text(text) => Doc::Text(format!("{open}{text}{close}")),
         Doc::Group { open: inner, items, close: end } => {

@@ -46,6 +46,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { label }
         }
 
         /// How many.
@@ -109,6 +111,34 @@ pub mod golden {
         });
 
         pub const ID: rt::Uuid = rt::Uuid(0x00112233445566778899aabbccddeeff_u128.to_be_bytes());
+
+        #[allow(clippy::type_complexity, reason = "the type is the IDL's")]
+        pub static DEEP: rt::LazyLock<Vec<Vec<rt::Map<rt::FastStr, rt::Set<rt::OrderedDouble>>>>> =
+            rt::LazyLock::new(|| {
+                vec![
+                    vec![
+                        rt::Map::from_iter([(
+                            "a".into(),
+                            rt::Set::from_iter([rt::OrderedDouble::from(1.0), rt::OrderedDouble::from(2.5)]),
+                        )]),
+                        rt::Map::default(),
+                    ],
+                    Vec::new(),
+                ]
+            });
+
+        pub static ONE: rt::LazyLock<rt::Map<rt::FastStr, Vec<rt::FastStr>>> = rt::LazyLock::new(|| {
+            rt::Map::from_iter([(
+                "the only key of this map, which is long".into(),
+                vec!["the only element".into(), "of a list that is long".into(), "and longer".into()],
+            )])
+        });
+
+        pub static LONG_POINT: rt::LazyLock<Point> = rt::LazyLock::new(|| Point {
+            x: 1000000.25,
+            y: 2000000.25,
+            label: Some("a point with a label that is too long for a line".into()),
+        });
     }
 
     /// Things that several services use.
@@ -175,6 +205,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { reason }
         }
 
         impl std::fmt::Display for Denied {

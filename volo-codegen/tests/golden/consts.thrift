@@ -27,3 +27,6 @@ const Point ORIGIN = {"x": 0, "y": 0}
 const list<Point> PATH = [{"x": 1, "y": 1, "label": "start of the path"}, {"x": 2, "y": 2, "label": "middle of the path"}, {"x": 3, "y": 3}]
 const map<Colour, Point> PLACES = {Colour.RED: {"x": 1.5, "y": 2}}
 const uuid ID = "00112233-4455-6677-8899-aabbccddeeff"
+const list<list<map<string, set<double>>>> DEEP = [[{"a": [1.0, 2.5]}, {}], []]
+const map<string, list<string>> ONE = {"the only key of this map, which is long": ["the only element", "of a list that is long", "and longer"]}
+const Point LONG_POINT = {"x": 1000000.25, "y": 2000000.25, "label": "a point with a label that is too long for a line"}

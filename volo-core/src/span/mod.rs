@@ -106,6 +106,7 @@ impl<'a> Span<'a> {
     ///
     /// # Errors
     /// When `memory` is too short.
+    #[inline]
     pub fn new(
         memory: &'a mut [MaybeUninit<u8>],
         size: Size,
@@ -114,11 +115,7 @@ impl<'a> Span<'a> {
         links: &'a mut Vec<LinkedAt>,
     ) -> Result<Self> {
         if memory.len().saturating_sub(SCRATCH) < size.inline {
-            return Err(Error::internal(format!(
-                "span of {} bytes over {} bytes",
-                size.inline,
-                memory.len()
-            )));
+            return Err(too_short(memory.len(), size));
         }
         let base = memory.as_mut_ptr().cast::<u8>();
         // SAFETY: the compare above; `inline` bytes and SCRATCH more lie inside `memory`.
@@ -207,14 +204,23 @@ impl<'a> Span<'a> {
     ///
     /// # Errors
     /// When it wasn't; names both sizes.
+    #[inline]
     pub fn finish(self, size: Size) -> Result<()> {
         if !self.failed && self.cur == self.end && self.linked == size.linked {
             return Ok(());
         }
-        let (wrote, linked) = (self.position(), self.linked);
-        let text = format!(
-            "message of {size:?} wrote {wrote} bytes in line and {linked} linked, or ran out of room"
-        );
-        Err(Error::new(ErrorKind::Encode, text))
+        Err(mismatch(self.position(), self.linked, size))
     }
+}
+
+#[cold]
+fn too_short(memory: usize, size: Size) -> Error {
+    Error::internal(format!("span of {} bytes over {memory} bytes", size.inline))
+}
+
+#[cold]
+fn mismatch(wrote: usize, linked: usize, size: Size) -> Error {
+    let text =
+        format!("message of {size:?} wrote {wrote} bytes in line and {linked} linked, or ran out of room");
+    Error::new(ErrorKind::Encode, text)
 }

@@ -37,7 +37,9 @@ impl OutBuf {
         link_min: usize,
         fill: &mut dyn FnMut(&mut Span<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.links.truncate(self.committed_links); // leftovers of a fill that panicked
+        if self.links.len() > self.committed_links {
+            self.links.truncate(self.committed_links); // leftovers of a fill that panicked
+        }
         self.reserve(size.inline + SCRATCH);
         let start = self.bytes.len();
         let mut span = Span::new(self.bytes.spare_capacity_mut(), size, start, link_min, &mut self.links)?;

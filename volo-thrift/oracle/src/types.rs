@@ -125,5 +125,5 @@ impl Inner {
 }
 
 fn uuid(r: &mut Random) -> Uuid {
-    Uuid(std::array::from_fn(|_| r.next() as u8))
+    Uuid(std::array::from_fn(|_| r.bits() as u8))
 }

@@ -56,7 +56,7 @@ impl Auto {
         let peer = reply::peer(&request)?;
         let mut request = Box::new(request);
         if let Some(handle) = self.mux.existing(&peer.address) {
-            match self.mux.attempt(&handle, request).await? {
+            match self.mux.call_over(handle, request).await? {
                 Attempt::Answered(answer) => return reply::response(peer, answer),
                 Attempt::Unsent(back) => request = back,
             }

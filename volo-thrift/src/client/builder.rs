@@ -1,16 +1,16 @@
 //! Settings of a client, and how its parts are put together.
 
-use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, future::ready, marker::PhantomData, sync::Arc, time::Duration};
 
 use faststr::FastStr;
 use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use volo_core::{
-    Address, BoxError, Error, ErrorKind, Request, Response, net::ConnectOptions, pool::PoolConfig,
+    Address, BoxError, Error, ErrorKind, Request, Response, Result, net::ConnectOptions, pool::PoolConfig,
 };
 
 use super::{
     CallOpt, Client, ClientService, ServiceClient, auto::Auto, connection::Settings, mux::Mux,
-    pingpong::PingPong, transport::Transport,
+    pingpong::PingPong,
 };
 use crate::{
     Limits,
@@ -131,7 +131,8 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self.framing(Framing::Buffered)
     }
 
-    fn framing(mut self, framing: Framing) -> Self {
+    /// Any of the framings.
+    pub fn framing(mut self, framing: Framing) -> Self {
         self.dialect.framing = framing;
         self
     }
@@ -218,27 +219,41 @@ impl<C: ServiceClient> ClientBuilder<C> {
             greeting: None,
         };
         let has_header = self.dialect.framing.has_header();
-        let transport = match (self.fault, self.mode) {
+        let innermost = match (self.fault, self.mode) {
             (Some(fault), _) => Err(Error::new(ErrorKind::Config, fault)),
             _ if self.checksums && !has_header => {
                 Err(Error::new(ErrorKind::Config, "checksums need TTHeader"))
             }
-            (None, Mode::Auto) if has_header => {
-                Auto::new(settings, self.connect, self.pool).map(|auto| Transport::Auto(Arc::new(auto)))
-            }
-            (None, Mode::Auto | Mode::PingPong) => {
-                PingPong::new(settings, self.connect, self.pool).map(Transport::PingPong)
-            }
-            (None, Mode::Mux(connections)) => {
-                Mux::new(settings, self.connect, connections).map(Transport::Mux)
-            }
+            (None, Mode::Auto) if has_header => auto(settings, self.connect, self.pool),
+            (None, Mode::Auto | Mode::PingPong) => pingpong(settings, self.connect, self.pool),
+            (None, Mode::Mux(connections)) => mux(settings, self.connect, connections),
         };
-        let transport = Arc::new(transport.unwrap_or_else(|fault| Transport::Invalid(fault.to_string())));
-        let innermost = service_fn(move |request| transport.clone().call(request));
+        let innermost = innermost.unwrap_or_else(|fault| refusing(fault.to_string()));
         let layers = self.inner.into_iter().rev().chain(self.outer.into_iter().rev());
-        let service = layers.fold(BoxCloneSyncService::new(innermost), |service, wrap| wrap(service));
-        Client::new(service, self.options).into()
+        let service = layers.fold(innermost, |service, wrap| wrap(service));
+        Client::new(C::SERVICE, service, self.options).into()
     }
+}
+
+fn auto(settings: Settings, connect: ConnectOptions, pool: PoolConfig) -> Result<ClientService> {
+    let auto = Arc::new(Auto::new(settings, connect, pool)?);
+    Ok(BoxCloneSyncService::new(service_fn(move |request| auto.clone().call(request))))
+}
+
+fn pingpong(settings: Settings, connect: ConnectOptions, pool: PoolConfig) -> Result<ClientService> {
+    let pingpong = Arc::new(PingPong::new(settings, connect, pool)?);
+    Ok(BoxCloneSyncService::new(service_fn(move |request| pingpong.clone().call(request))))
+}
+
+fn mux(settings: Settings, connect: ConnectOptions, connections: usize) -> Result<ClientService> {
+    let mux = Arc::new(Mux::new(settings, connect, connections)?);
+    Ok(BoxCloneSyncService::new(service_fn(move |request| mux.clone().call(request))))
+}
+
+/// Fails every call, because the settings make no sense.
+fn refusing(fault: String) -> ClientService {
+    let refuse = move |_: Request| ready(Err(Error::new(ErrorKind::Config, fault.as_str())));
+    BoxCloneSyncService::new(service_fn(refuse))
 }
 
 /// Erases the type of a layer and makes its errors ours.

@@ -14,7 +14,7 @@ use volo_core::{Error, ErrorKind, Request, Result, net::Link};
 
 use super::{
     reply::misnumbered,
-    timer::{Timer, now},
+    timer::{Timer, after, now},
 };
 use crate::{
     Limits,
@@ -22,6 +22,9 @@ use crate::{
     meta::{self, Advert, Hello, Identity, InstanceId, keys},
     wire::{Dialect, FixedFramer, Header, Incoming, MessageHead, MessageKind, Outgoing, WireError, parse},
 };
+
+/// A peer may send so many messages in a row that answer no call; then the connection is given up.
+const STRAYS_MAX: u32 = 64;
 
 /// What all connections of a client have in common.
 #[derive(Clone, Debug)]
@@ -58,16 +61,11 @@ pub(super) struct Connection<S> {
     akin: bool,
     timer: Timer,
     /// Set while the peer takes no bytes: how many it had taken, and until when it must take more.
-    stalled: Option<(u64, Instant)>,
+    stalled: Option<(u64, Option<Instant>)>,
     /// Set while a frame is half received: until when it must be whole.
     frame_due: Option<Instant>,
     retiring: bool,
     strays: u32,
-}
-
-fn reset<S>(ended: Ended<S>, loss: Loss, flushed: u64) -> (S, Reset) {
-    let sent = ended.was_sent(flushed);
-    (ended.sink, Reset { loss, sent })
 }
 
 /// Why a request was not written.
@@ -82,11 +80,9 @@ pub(super) enum WriteError {
 /// A message and the call it belongs to.
 pub(super) struct Received<S> {
     pub(super) arrival: Arrival<S>,
-    pub(super) message: Result<Incoming>,
+    /// Boxed, because it passes through many hands.
+    pub(super) message: Result<Box<Incoming>>,
 }
-
-/// A peer may send so many messages that belong to no call; then the connection is given up.
-const STRAYS_MAX: u32 = 64;
 
 impl<S> Connection<S> {
     /// A connection with room for `window` calls at a time.
@@ -147,6 +143,11 @@ impl<S> Connection<S> {
         self.link.idle_ok()
     }
 
+    /// Whether the transport took all that was written.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.link.buffered() == 0
+    }
+
     /// Bytes of all requests that the transport took so far.
     pub(super) fn flushed(&self) -> u64 {
         self.link.flushed()
@@ -161,6 +162,7 @@ impl<S> Connection<S> {
         cx: &mut Context<'_>,
         id: SequenceId,
         request: &Request,
+        now: Instant,
     ) -> Poll<Result<Range<u64>, WriteError>> {
         let context = &request.context;
         let settings = &*self.settings;
@@ -168,7 +170,7 @@ impl<S> Connection<S> {
         self.header.clear();
         self.header.flags = settings.flags;
         if settings.dialect.framing.has_header() {
-            meta::write_request(&mut self.header, context, kind, &settings.identity, now());
+            meta::write_request(&mut self.header, context, kind, &settings.identity, now);
             self.header.checksum = settings.checksums;
             if let Some((key, value)) = &self.greeting {
                 self.header.strings.push((FastStr::from_static_str(key), value.clone()));
@@ -205,7 +207,7 @@ impl<S> Connection<S> {
         self.stalled = match (&flushed, self.stalled) {
             (Poll::Ready(_), _) => None,
             (Poll::Pending, Some((taken, due))) if taken == self.link.flushed() => Some((taken, due)),
-            (Poll::Pending, _) => Some((self.link.flushed(), now() + self.settings.limits.write_timeout)),
+            (Poll::Pending, _) => Some((self.link.flushed(), after(self.settings.limits.write_timeout))),
         };
         flushed
     }
@@ -226,7 +228,7 @@ impl<S> Connection<S> {
             self.frame_due = None;
             let frame =
                 frame.ok_or_else(|| Error::new(ErrorKind::Closed, "the peer closed the connection"))?;
-            let message = parse(frame, self.settings.dialect, &self.settings.limits);
+            let message = parse(frame, self.settings.dialect, &self.settings.limits).map(Box::new);
             if let Some(received) = self.accept(message)? {
                 return Poll::Ready(Ok(received));
             }
@@ -238,25 +240,16 @@ impl<S> Connection<S> {
     /// # Errors
     /// A limit of the connection itself passed.
     pub(super) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(S, Reset)>>> {
-        let limits = [self.stalled.map(|(_, due)| due), self.frame_due];
+        let limits = [self.stalled.and_then(|(_, due)| due), self.frame_due];
         let Some(next) = limits.into_iter().chain([self.calls.next_deadline()]).flatten().min() else {
             return Poll::Pending;
         };
         ready!(self.timer.poll(cx, next));
-        let now = now();
-        let passed = |due: Option<Instant>| due.is_some_and(|due| due <= now);
-        if passed(limits[0]) {
-            let text =
-                format!("the peer took no byte for {:?} (write_timeout)", self.settings.limits.write_timeout);
-            return Poll::Ready(Err(Error::timeout(text)));
-        }
-        if passed(limits[1]) {
-            let text = format!(
-                "a frame was not whole after {:?} (frame_timeout)",
-                self.settings.limits.frame_timeout
-            );
-            return Poll::Ready(Err(Error::timeout(text)));
-        }
+        let (now, Limits { write_timeout, frame_timeout, .. }) = (now(), &self.settings.limits);
+        check_due(limits[0], now, || format!("the peer took no byte for {write_timeout:?} (write_timeout)"))?;
+        check_due(limits[1], now, || {
+            format!("a frame was not whole after {frame_timeout:?} (frame_timeout)")
+        })?;
         Poll::Ready(Ok(self.expire(now)))
     }
 
@@ -278,12 +271,12 @@ impl<S> Connection<S> {
         if self.link.partial() == 0 {
             self.frame_due = None;
         } else if self.frame_due.is_none() {
-            self.frame_due = Some(now() + self.settings.limits.frame_timeout);
+            self.frame_due = after(self.settings.limits.frame_timeout);
         }
     }
 
     /// Finds the call of a message; `None` for what is not about a call.
-    fn accept(&mut self, message: Result<Incoming, WireError>) -> Result<Option<Received<S>>> {
+    fn accept(&mut self, message: Result<Box<Incoming>, WireError>) -> Result<Option<Received<S>>> {
         let message = match message {
             Ok(message) => message,
             Err(error) => {
@@ -292,38 +285,54 @@ impl<S> Connection<S> {
             }
         };
         let header = message.header.as_ref();
-        self.retiring |=
-            header.is_some_and(|header| header.string(keys::CLOSING).is_some_and(|value| value == "1"));
+        self.retiring |= header.is_some_and(asks_to_close);
         self.akin |= header.is_some_and(|header| Advert::read(header).is_some());
         let number = message.head.sequence_id;
         let header_number = header.map_or(number, |header| header.sequence_id);
-        if number == 0 && header_number == 0 && message.head.kind != MessageKind::Exception {
-            return if self.retiring { Ok(None) } else { self.known(Arrival::Unknown, Ok(message)) };
+        let exception = message.head.kind == MessageKind::Exception;
+        if number == 0 && header_number == 0 && self.retiring && !exception {
+            return self.stray().map(|()| None); // a control frame; it has been obeyed
         }
         match self.calls.arrive(number) {
             Arrival::Unknown => {
                 // Proxies answer with an exception under another number; the header's still tells the call.
                 let arrival = self.calls.arrive(header_number);
-                let message = if message.head.kind == MessageKind::Exception {
-                    Ok(message)
-                } else {
-                    Err(misnumbered(number))
-                };
-                self.known(arrival, message)
+                self.known(arrival, if exception { Ok(message) } else { Err(misnumbered(number)) })
             }
             arrival => self.known(arrival, Ok(message)),
         }
     }
 
-    fn known(&mut self, arrival: Arrival<S>, message: Result<Incoming>) -> Result<Option<Received<S>>> {
-        if matches!(arrival, Arrival::Unknown) {
-            self.strays += 1;
-            if self.strays > STRAYS_MAX {
-                return Err(Error::protocol(format!(
-                    "the peer sent more than {STRAYS_MAX} messages of no call"
-                )));
-            }
+    fn known(&mut self, arrival: Arrival<S>, message: Result<Box<Incoming>>) -> Result<Option<Received<S>>> {
+        match arrival {
+            Arrival::Unknown => self.stray()?,
+            Arrival::Call(_) | Arrival::Late => self.strays = 0,
         }
         Ok(Some(Received { arrival, message }))
+    }
+
+    fn stray(&mut self) -> Result<()> {
+        self.strays += 1;
+        if self.strays <= STRAYS_MAX {
+            return Ok(());
+        }
+        Err(Error::protocol(format!("the peer sent more than {STRAYS_MAX} messages that answer no call")))
+    }
+}
+
+fn reset<S>(ended: Ended<S>, loss: Loss, flushed: u64) -> (S, Reset) {
+    let sent = ended.was_sent(flushed);
+    (ended.sink, Reset { loss, sent })
+}
+
+fn asks_to_close(header: &Header) -> bool {
+    header.string(keys::CLOSING).is_some_and(|value| value == "1")
+}
+
+/// The error for a limit of the connection that passed, if it has by `now`.
+fn check_due(due: Option<Instant>, now: Instant, fault: impl FnOnce() -> String) -> Result<()> {
+    match due {
+        Some(due) if due <= now => Err(Error::timeout(fault())),
+        _ => Ok(()),
     }
 }

@@ -16,10 +16,10 @@ use std::{
 
 use tokio::{
     runtime,
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{Semaphore, SemaphorePermit, mpsc, oneshot},
 };
 use volo_core::{
-    Address, Body, Error, ErrorKind, Raw, Request, Result,
+    Address, Body, Error, ErrorKind, Raw, Request, Response, Result,
     layers::timeout::mark_covered,
     net::{self, ConnectOptions},
     span::OutBuf,
@@ -38,8 +38,8 @@ use crate::{
 /// Requests with more bytes than this are encoded by their callers, so that they don't hold up others.
 const INLINE_MAX: usize = 64 << 10;
 
-/// How often a request goes to another connection because one ended before it wrote any of it.
-const HANDOVERS_MAX: usize = 3;
+/// How many connections a call is given to, because the ones before ended without writing any of it.
+const CONNECTIONS_MAX: usize = 4;
 
 /// Multiplexed connections to any number of addresses.
 #[derive(Debug)]
@@ -78,7 +78,8 @@ pub(super) struct Shared {
 /// A call on its way to the connection's task.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) request: Request,
+    /// Boxed, because it passes through many hands.
+    pub(super) request: Box<Request>,
     pub(super) reply: Reply,
 }
 
@@ -89,22 +90,22 @@ pub(super) type Reply = oneshot::Sender<Outcome>;
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// What the peer did.
-    Event(Event<Result<Incoming>>),
+    Event(Event<Result<Box<Incoming>>>),
     /// A oneway call was handed to the transport.
     Flushed,
-    /// The request can't be sent as it is.
+    /// The request can't be sent.
     Refused(Error),
-    /// Nothing was written; here is the request back.
-    Unsent(Request, Arc<Error>),
+    /// The connection ended, or is about to, and nothing was written; here is the request back.
+    Unsent(Box<Request>),
 }
 
 /// How a call over a given connection went.
 #[derive(Debug)]
 pub(super) enum Attempt {
     /// With an answer, or none because it is oneway.
-    Answered(Option<Incoming>),
+    Answered(Option<Box<Incoming>>),
     /// Nothing was written; here is the request back.
-    Unsent(Request, Arc<Error>),
+    Unsent(Box<Request>),
 }
 
 impl Mux {
@@ -120,43 +121,39 @@ impl Mux {
         Ok(Mux { settings, connect, per_address, groups: Mutex::default() })
     }
 
-    /// Makes a call; `None` is the answer to a oneway one.
-    pub(super) async fn call(&self, address: &Address, mut request: Request) -> Result<Option<Incoming>> {
-        let mut handovers = 0;
-        loop {
-            match self.call_over(self.pick(address)?, request).await? {
-                Attempt::Answered(answer) => return Ok(answer),
-                Attempt::Unsent(back, cause) => {
-                    handovers += 1;
-                    if handovers > HANDOVERS_MAX || cause.is_connect() {
-                        return Err(
-                            Error::new(ErrorKind::Connect, "no connection took the call").with_source(cause)
-                        );
-                    }
-                    request = back;
-                }
+    /// Makes a call.
+    pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
+        let peer = reply::peer(&request)?;
+        let mut request = Box::new(request);
+        for _ in 0..CONNECTIONS_MAX {
+            match self.call_over(self.pick(&peer.address)?, request).await? {
+                Attempt::Answered(answer) => return reply::response(peer, answer),
+                Attempt::Unsent(back) => request = back,
             }
         }
+        let text = format!("{CONNECTIONS_MAX} connections ended before they took the call");
+        Err(Error::new(ErrorKind::Connect, text))
     }
 
     /// Makes a call over this connection, unless it ends before anything of the call is written.
-    pub(super) async fn call_over(&self, handle: Handle, request: Request) -> Result<Attempt> {
+    pub(super) async fn call_over(&self, handle: Handle, mut request: Box<Request>) -> Result<Attempt> {
         let method = request.context.method.clone();
-        let answer = match handle.exchange(self.encode_large(request)?).await {
+        self.encode_if_large(&mut request)?;
+        if !handle.admit().await {
+            return Ok(Attempt::Unsent(request));
+        }
+        match handle.exchange(request).await {
             Outcome::Event(Event::Reply(message)) => {
                 let message = message?;
                 reply::check(&message, &method)?;
-                Some(message)
+                Ok(Attempt::Answered(Some(message)))
             }
-            Outcome::Event(Event::Reset(reset)) => return Err(reset.into_error()),
-            Outcome::Event(_) => {
-                return Err(Error::protocol("a stream's message came in answer to a unary call"));
-            }
-            Outcome::Flushed => None,
-            Outcome::Refused(error) => return Err(error),
-            Outcome::Unsent(request, cause) => return Ok(Attempt::Unsent(request, cause)),
-        };
-        Ok(Attempt::Answered(answer))
+            Outcome::Event(Event::Reset(reset)) => Err(reset.into_error()),
+            Outcome::Event(_) => Err(Error::protocol("a stream's message came in answer to a unary call")),
+            Outcome::Flushed => Ok(Attempt::Answered(None)),
+            Outcome::Refused(error) => Err(error),
+            Outcome::Unsent(back) => Ok(Attempt::Unsent(back)),
+        }
     }
 
     /// A usable connection to `address`, if there is one.
@@ -239,12 +236,12 @@ impl Mux {
     }
 
     /// Encodes a large request here and now; its bytes are then linked, not copied, into the connection.
-    fn encode_large(&self, mut request: Request) -> Result<Request> {
-        let Body::Typed(message) = request.body() else { return Ok(request) };
+    fn encode_if_large(&self, request: &mut Request) -> Result<()> {
+        let Body::Typed(message) = request.body() else { return Ok(()) };
         let format = self.settings.dialect.protocol.format();
         let link_min = self.connect.link.link_min;
         if message.encoded_size(format, link_min)?.inline <= INLINE_MAX {
-            return Ok(request);
+            return Ok(());
         }
         let size = message.encoded_size(format, usize::MAX)?;
         let max = self.settings.limits.message_max;
@@ -259,7 +256,7 @@ impl Mux {
         })?;
         let raw = Raw { format, bytes: out.into_bytes(), limits: self.settings.limits.decode() };
         request.set_body(Body::Raw(raw));
-        Ok(request)
+        Ok(())
     }
 }
 
@@ -274,20 +271,25 @@ impl Handle {
         !self.jobs.is_closed() && !self.shared.retiring.load(Ordering::Relaxed)
     }
 
-    /// Hands the call over and waits for what becomes of it.
-    async fn exchange(&self, request: Request) -> Outcome {
-        match self.shared.room.acquire().await {
-            Ok(permit) => permit.forget(),
-            Err(_) => return Outcome::Unsent(request, gone()),
-        }
+    /// Waits for room for one more call; `false` if the connection ended meanwhile.
+    async fn admit(&self) -> bool {
+        self.shared.room.acquire().await.map(SemaphorePermit::forget).is_ok()
+    }
+
+    /// Hands an admitted call over and waits for what becomes of it.
+    async fn exchange(&self, request: Box<Request>) -> Outcome {
         let has_deadline = request.context.deadline.is_some();
         let (reply, mut answer) = oneshot::channel();
         if let Err(mpsc::error::SendError(job)) = self.jobs.send(Job { request, reply }) {
-            return Outcome::Unsent(job.request, gone());
+            return Outcome::Unsent(job.request);
         }
         poll_fn(|cx| match Pin::new(&mut answer).poll(cx) {
             Poll::Ready(Ok(outcome)) => Poll::Ready(outcome),
-            Poll::Ready(Err(_)) => Poll::Ready(Outcome::Refused(lost())),
+            Poll::Ready(Err(_)) => {
+                let text =
+                    "the connection's task was stopped, as its runtime was shut down or a payload panicked";
+                Poll::Ready(Outcome::Refused(Error::new(ErrorKind::Closed, text)))
+            }
             Poll::Pending => {
                 if has_deadline && self.shared.connected.load(Ordering::Relaxed) {
                     mark_covered();
@@ -297,16 +299,6 @@ impl Handle {
         })
         .await
     }
-}
-
-/// The connection ended before the call was handed to it.
-fn gone() -> Arc<Error> {
-    Arc::new(Error::new(ErrorKind::Closed, "the connection ended"))
-}
-
-/// The task ended without a word, because its runtime did.
-fn lost() -> Error {
-    Error::new(ErrorKind::Closed, "the connection's runtime was shut down")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

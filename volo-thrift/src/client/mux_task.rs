@@ -17,7 +17,7 @@ use super::{
     mux::{Job, Outcome, Reply, Shared},
     timer::now,
 };
-use crate::conn::{Arrival, Event, Reset, SequenceId};
+use crate::conn::{Arrival, Event, Loss, Reset, SequenceId};
 
 /// Frames delivered before the callers get a turn to refill the queue.
 const FRAMES_PER_TURN: usize = 256;
@@ -32,22 +32,24 @@ const SILENCE: Duration = Duration::from_millis(500);
 
 /// The task's end of the queue.
 pub(super) struct Queue {
-    shared: Arc<Shared>,
+    shared: CloseOnDrop,
     jobs: UnboundedReceiver<Job>,
 }
 
 impl Queue {
     pub(super) fn new(shared: Arc<Shared>, jobs: UnboundedReceiver<Job>) -> Self {
-        Queue { shared, jobs }
+        Queue { shared: CloseOnDrop(shared), jobs }
     }
 
     /// Serves the calls of the queue until the connection ends.
     pub(super) async fn serve(self, connection: Connection<Reply>) {
-        self.shared.connected.store(true, Ordering::Relaxed);
+        let Queue { shared: closing, jobs } = self;
+        let shared = &closing.0;
+        shared.connected.store(true, Ordering::Relaxed);
         let mut task = Task {
             connection,
-            shared: self.shared,
-            queue: self.jobs,
+            shared: shared.clone(),
+            queue: jobs,
             inbox: Vec::with_capacity(JOBS_PER_STEP),
             outbox: VecDeque::new(),
             oneways: VecDeque::new(),
@@ -63,16 +65,25 @@ impl Queue {
 
     /// No connection could be made.
     pub(super) fn refuse(mut self, cause: Error) {
-        refuse(&mut self.jobs, &self.shared, Arc::new(cause));
+        let loss = Loss::Closed(Arc::new(cause));
+        refuse(&mut self.jobs, |_| Outcome::Event(Event::Reset(Reset { loss: loss.clone(), sent: false })));
     }
 }
 
-/// Hands back every call that is still in the queue.
-fn refuse(queue: &mut UnboundedReceiver<Job>, shared: &Shared, cause: Arc<Error>) {
-    shared.room.close();
+/// Lets nobody wait for room on a connection that is no more, however it ended.
+struct CloseOnDrop(Arc<Shared>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.room.close();
+    }
+}
+
+/// Closes the queue and tells every call still in it the outcome.
+fn refuse(queue: &mut UnboundedReceiver<Job>, outcome: impl Fn(Box<Request>) -> Outcome) {
     queue.close();
-    while let Ok(job) = queue.try_recv() {
-        let _ = job.reply.send(Outcome::Unsent(job.request, cause.clone()));
+    while let Ok(Job { request, reply }) = queue.try_recv() {
+        let _ = reply.send(outcome(request));
     }
 }
 
@@ -83,7 +94,7 @@ struct Task {
     /// Emptied in each step; kept for its memory.
     inbox: Vec<Job>,
     /// Calls with a slot whose requests wait for room in the write buffer.
-    outbox: VecDeque<(SequenceId, Request)>,
+    outbox: VecDeque<(SequenceId, Box<Request>)>,
     /// Oneway calls in the write buffer, and where they end in the stream of bytes written.
     oneways: VecDeque<(SequenceId, u64)>,
     /// Permits of the queue that are in the hands of this task.
@@ -115,6 +126,11 @@ impl Task {
             self.send(cx)?;
             self.finish_oneways();
             let received = self.receive(cx)?;
+            let overdue = self.connection.poll_overdue(cx);
+            let in_time = overdue.is_pending();
+            if let Poll::Ready(overdue) = overdue {
+                self.expire(overdue?)?;
+            }
             self.check_ping()?;
             self.return_permits();
             if received > 0 {
@@ -122,15 +138,15 @@ impl Task {
                 cx.waker().wake_by_ref();
                 return Ok(());
             }
-            match self.connection.poll_overdue(cx) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(overdue) => self.expire(overdue?)?,
+            if in_time {
+                return Ok(());
             }
         }
     }
 
+    /// Whether nobody waits for anything here, or will.
     fn is_done(&self) -> bool {
-        (self.orphaned || self.connection.is_retiring()) && self.connection.calls.live() == 0
+        (self.orphaned || self.connection.is_retiring()) && self.connection.calls.waiting() == 0
     }
 
     /// Gives every call in the queue a slot, so that its deadline is watched from now on.
@@ -146,12 +162,12 @@ impl Task {
                     continue;
                 }
                 if self.connection.is_retiring() {
-                    let _ = reply.send(Outcome::Unsent(request, retired()));
+                    let _ = reply.send(Outcome::Unsent(request));
                     continue;
                 }
                 match self.connection.calls.open(reply, request.context.deadline) {
                     Ok(id) => self.outbox.push_back((id, request)),
-                    Err(reply) => drop(reply.send(Outcome::Unsent(request, retired()))),
+                    Err(reply) => drop(reply.send(Outcome::Unsent(request))),
                 }
             }
         }
@@ -159,9 +175,13 @@ impl Task {
 
     /// Encodes and flushes, over and over while the transport keeps up.
     fn send(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        if self.outbox.is_empty() && self.connection.is_flushed() {
+            return Ok(());
+        }
+        let now = now();
         loop {
             let waiting = self.outbox.len();
-            self.write(cx)?;
+            self.write(cx, now)?;
             let Poll::Ready(flushed) = self.connection.poll_flush(cx) else { return Ok(()) };
             flushed?;
             if self.outbox.is_empty() || self.outbox.len() == waiting {
@@ -171,7 +191,7 @@ impl Task {
     }
 
     /// Encodes waiting requests until the write buffer is full; leaves out those that nobody waits for any more.
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<()> {
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<()> {
         while let Some((id, request)) = self.outbox.front() {
             let wanted = self.connection.calls.sink(*id).is_some_and(|reply| !reply.is_closed());
             if !wanted {
@@ -179,7 +199,7 @@ impl Task {
                 self.outbox.pop_front();
                 continue;
             }
-            let written = match self.connection.poll_write(cx, *id, request) {
+            let written = match self.connection.poll_write(cx, *id, request, now) {
                 Poll::Ready(written) => written,
                 Poll::Pending => return Ok(()),
             };
@@ -223,7 +243,7 @@ impl Task {
         }
         if self.connection.is_retiring() && !self.shared.retiring.swap(true, Ordering::Relaxed) {
             self.shared.room.close();
-            self.hand_back(&retired());
+            self.hand_back();
         }
         Ok(count)
     }
@@ -240,10 +260,8 @@ impl Task {
             next = self.connection.expire(now);
         }
         if self.connection.calls.is_choked() {
-            return Err(Error::new(
-                ErrorKind::Closed,
-                "the peer answers no call on this connection any more",
-            ));
+            let text = "the peer answers no call on this connection any more";
+            return Err(Error::new(ErrorKind::Closed, text));
         }
         let silent = self.timeouts >= TIMEOUTS_MAX && now.duration_since(self.silent_since) >= SILENCE;
         if silent && self.ping.is_none() && !self.connection.is_retiring() {
@@ -259,7 +277,7 @@ impl Task {
         match self.connection.calls.open(reply, request.context.deadline) {
             Ok(id) if self.connection.is_akin() => {
                 self.connection.ask();
-                self.outbox.push_front((id, request));
+                self.outbox.push_front((id, Box::new(request)));
                 self.ping = Some(answer);
             }
             Ok(id) => {
@@ -285,10 +303,10 @@ impl Task {
     }
 
     /// Hands back the calls of which nothing was written.
-    fn hand_back(&mut self, cause: &Arc<Error>) {
+    fn hand_back(&mut self) {
         for (id, request) in self.outbox.drain(..) {
             if let Some(reply) = self.connection.calls.retract(id) {
-                let _ = reply.send(Outcome::Unsent(request, cause.clone()));
+                let _ = reply.send(Outcome::Unsent(request));
             }
         }
     }
@@ -305,15 +323,10 @@ impl Task {
 
     /// Tells every caller that the connection is over.
     fn end(mut self, cause: Error) {
-        let unsent = Arc::new(Error::new(ErrorKind::Closed, "the connection ended"));
-        self.hand_back(&unsent);
-        refuse(&mut self.queue, &self.shared, unsent);
+        self.hand_back();
+        refuse(&mut self.queue, Outcome::Unsent);
         for (reply, reset) in self.connection.end(cause) {
             let _ = reply.send(Outcome::Event(Event::Reset(reset)));
         }
     }
-}
-
-fn retired() -> Arc<Error> {
-    Arc::new(Error::new(ErrorKind::Draining, "the peer wants no more calls on this connection"))
 }

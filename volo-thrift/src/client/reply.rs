@@ -3,13 +3,25 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use volo_core::{Body, Context, DecodeLimits, Error, Format, Outcome, Peer, Raw, Response, Result, Retry};
+use volo_core::{
+    Body, Context, DecodeLimits, Error, ErrorKind, Format, Outcome, Peer, Raw, Request, Response, Result,
+    Retry,
+};
 
 use crate::{
     ApplicationException, ApplicationKind, meta,
     protocol::{Typed, decode},
     wire::{Incoming, MessageKind, Protocol},
 };
+
+/// The peer that the request's context names.
+///
+/// # Errors
+/// When it names none.
+pub(super) fn peer(request: &Request) -> Result<Arc<Peer>> {
+    let peer = request.context.peer.clone();
+    peer.ok_or_else(|| Error::new(ErrorKind::Config, "the client has no address to call"))
+}
 
 /// Whether `message` may be the reply of a call to `method`; the sequence id is checked elsewhere.
 ///
@@ -44,9 +56,9 @@ fn fault(kind: ApplicationKind, text: String) -> Error {
 ///
 /// A business status is left as the extension [`BizError`](crate::BizError) of the response's context. An application
 /// exception is decoded here, because its type is the outcome; it says whether the call was executed.
-pub(super) fn response(peer: Option<Arc<Peer>>, message: Option<Incoming>) -> Result<Response> {
+pub(super) fn response(peer: Arc<Peer>, message: Option<Box<Incoming>>) -> Result<Response> {
     let mut context = Context::default();
-    context.peer = peer;
+    context.peer = Some(peer);
     let Some(message) = message else {
         context.oneway = true;
         return Ok(Response::new(context, Body::Raw(nothing()), Outcome::Success));
@@ -100,4 +112,34 @@ fn zigzag(bytes: &[u8]) -> Option<i16> {
     let len = 1 + bytes.iter().take(3).position(|byte| *byte < 0x80)?;
     let value = bytes[..len].iter().rev().fold(0_u32, |value, byte| value << 7 | u32::from(byte & 0x7f));
     i16::try_from((value >> 1) as i32 ^ -((value & 1) as i32)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Limits,
+        protocol::{BINARY, COMPACT},
+    };
+
+    fn first(format: Format, bytes: &'static [u8]) -> Option<i16> {
+        let (bytes, limits) = (Bytes::from_static(bytes), Limits::default().decode());
+        first_field(&Raw { format, bytes, limits })
+    }
+
+    #[test]
+    fn the_first_field_is_read_in_both_protocols() {
+        assert_eq!(first(BINARY, &[]), None);
+        assert_eq!(first(BINARY, &[0]), None);
+        assert_eq!(first(BINARY, &[12, 0]), None);
+        assert_eq!(first(BINARY, &[12, 0, 0, 0, 0]), Some(0));
+        assert_eq!(first(BINARY, &[12, 0xff, 0xfe, 0, 0]), Some(-2));
+        assert_eq!(first(COMPACT, &[]), None);
+        assert_eq!(first(COMPACT, &[0]), None);
+        assert_eq!(first(COMPACT, &[0x1c, 0, 0]), Some(1));
+        assert_eq!(first(COMPACT, &[0x0c, 0, 0, 0]), Some(0));
+        assert_eq!(first(COMPACT, &[0x0c, 3, 0, 0]), Some(-2));
+        assert_eq!(first(COMPACT, &[0x0c, 0xd0, 0x0f, 0]), Some(1000));
+        assert_eq!(first(COMPACT, &[0x0c, 0xff, 0xff, 0xff, 0xff]), None);
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::time::{Sleep, sleep_until};
@@ -11,6 +11,11 @@ use tokio::time::{Sleep, sleep_until};
 /// The time, by the clock timers use (tests can pause it).
 pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// When `duration` from now will be over; `None` if that is beyond what a clock can show.
+pub(super) fn after(duration: Duration) -> Option<Instant> {
+    now().checked_add(duration)
 }
 
 /// A timer that follows the earliest of many deadlines.
@@ -39,7 +44,7 @@ impl Timer {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, time::Duration};
+    use std::future::poll_fn;
 
     use super::*;
 

@@ -110,8 +110,8 @@ impl<S> Calls<S> {
         self.slots.len() - self.free.len()
     }
 
-    /// Calls that somebody waits for.
-    pub(crate) fn live(&self) -> usize {
+    /// Calls that are waited for.
+    pub(crate) fn waiting(&self) -> usize {
         self.occupied() - self.abandoned
     }
 

@@ -52,7 +52,10 @@ impl Reset {
                     _ => ErrorKind::Closed,
                 };
                 let retry = if kind == ErrorKind::Config { Retry::Never } else { Retry::IfIdempotent };
-                let text = "the connection was lost before the reply came";
+                let text = match kind {
+                    ErrorKind::Connect | ErrorKind::Config => "no connection was made",
+                    _ => "the connection was lost before the reply came",
+                };
                 Error::new(kind, text).with_retry(retry).with_source(cause)
             }
         };

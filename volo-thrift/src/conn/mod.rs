@@ -2,6 +2,7 @@
 //!
 //! Ping-pong is a window of one call, multiplexing a window of many; both use the same table, and so will streams,
 //! whose calls see more than one [`Event`].
+#![forbid(unsafe_code)]
 
 mod calls;
 mod event;

@@ -54,29 +54,40 @@ impl Type {
 }
 
 /// The head of a field: its id and the type its value has on the wire.
+///
+/// One number, the type's code above the id, so that it travels in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FieldHead {
-    id: i16,
-    code: u8,
-}
+pub struct FieldHead(u32);
 
 impl FieldHead {
     /// A head as it was read: the type by its number in Binary, which needn't be one we know.
     #[inline(always)]
     pub(super) fn new(id: i16, code: u8) -> Self {
-        FieldHead { id, code }
+        FieldHead(u32::from(code) << 16 | u32::from(id.cast_unsigned()))
+    }
+
+    /// The same from the code and the id in one number.
+    #[inline(always)]
+    pub(super) fn from_bits(bits: u32) -> Self {
+        FieldHead(bits)
+    }
+
+    /// Whether this is no head but the end of the struct.
+    #[inline(always)]
+    pub(super) fn is_stop(self) -> bool {
+        self.0 < 1 << 16
     }
 
     /// The field's id.
     #[inline(always)]
     pub fn id(self) -> i16 {
-        self.id
+        (self.0 as u16).cast_signed()
     }
 
     /// Whether the value has this type on the wire.
     #[inline(always)]
     pub fn is(self, field_type: Type) -> bool {
-        self.code == field_type as u8
+        self.0 >> 16 == field_type as u32
     }
 
     /// The value's type on the wire.
@@ -84,7 +95,7 @@ impl FieldHead {
     /// # Errors
     /// When it is none that we know.
     pub fn field_type(self) -> Result<Type, DecodeError> {
-        Type::from_code(self.code).ok_or(DecodeError::WrongType)
+        Type::from_code((self.0 >> 16) as u8).ok_or(DecodeError::WrongType)
     }
 }
 
@@ -126,6 +137,9 @@ pub trait Field {
 
     /// Reads the field's value, its head being consumed.
     fn decode_as<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError>;
+
+    /// Copies what the field's value shares with its frame.
+    fn detach_as(&mut self);
 }
 
 impl<T: Value> Field for T {
@@ -144,6 +158,11 @@ impl<T: Value> Field for T {
     #[inline(always)]
     fn decode_as<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
         self.decode_field(reader)
+    }
+
+    #[inline(always)]
+    fn detach_as(&mut self) {
+        self.detach();
     }
 }
 
@@ -169,5 +188,12 @@ impl<T: Value> Field for Option<T> {
     #[inline(always)]
     fn decode_as<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
         T::decode_option(self, reader)
+    }
+
+    #[inline(always)]
+    fn detach_as(&mut self) {
+        if let Some(value) = self {
+            value.detach();
+        }
     }
 }

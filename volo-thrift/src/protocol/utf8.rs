@@ -30,8 +30,9 @@ fn is_ascii_short(text: &[u8]) -> bool {
             (word(first, 0) | word(first, 8) | word(last, 0) | word(last, 8)) & HIGH_BITS == 0
         }),
         _ => ends(text, |first: &[u8; 32], last| {
-            let words = [0, 8, 16, 24].map(|at| word(first, at) | word(last, at));
-            (words[0] | words[1] | words[2] | words[3]) & HIGH_BITS == 0
+            let low = word(first, 0) | word(first, 8) | word(last, 0) | word(last, 8);
+            let high = word(first, 16) | word(first, 24) | word(last, 16) | word(last, 24);
+            (low | high) & HIGH_BITS == 0
         }),
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use faststr::FastStr;
 
-use super::{DecodeError, Reader, Sizer, Type, Writer};
+use super::{DecodeError, Reader, Sizer, Type, Writer, input::INLINE_MAX};
 
-/// Elements that a list reserves at once; beyond these it grows as they arrive.
+/// Elements that a list reserves at first; from then on it at most doubles.
 const RESERVE_MAX: usize = 4096;
 
 /// Anything with a Thrift encoding: base types, containers, and every generated type.
@@ -43,6 +43,13 @@ pub trait Value: Default + Clone + Send + Sync + 'static {
     fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
         self.encode(writer.head(state, id, Self::TYPE))
     }
+
+    /// Copies what this value shares with the frame it was decoded from, so that the frame can be freed.
+    ///
+    /// Long strings and binaries are slices of their frame and keep all of it in memory; whoever stores a decoded
+    /// value for longer than a call detaches it first. Does nothing for values that share nothing.
+    #[inline(always)]
+    fn detach(&mut self) {}
 
     /// Reads a field's value, its head being consumed. Differs from [`Value::decode`] where a protocol keeps the
     /// value in the head.
@@ -83,15 +90,31 @@ pub trait Value: Default + Clone + Send + Sync + 'static {
         count: usize,
         reader: &mut R,
     ) -> Result<(), DecodeError> {
-        values.reserve_exact(count.min(RESERVE_MAX));
-        for _ in 0..count {
+        append(values, count, |values| {
             values.push(Self::default());
-            if let Some(last) = values.last_mut() {
-                last.decode(reader)?;
-            }
-        }
-        Ok(())
+            values.last_mut().map_or(Ok(()), |last| last.decode(reader))
+        })
     }
+}
+
+/// Calls `push` `count` times, making room in steps: what a peer claims is only reserved as its bytes arrive, and
+/// never more than it claimed.
+#[inline(always)]
+pub(super) fn append<T>(
+    values: &mut Vec<T>,
+    count: usize,
+    mut push: impl FnMut(&mut Vec<T>) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    let mut left = count;
+    while left > 0 {
+        let step = left.min(values.len().max(RESERVE_MAX));
+        values.reserve_exact(step);
+        for _ in 0..step {
+            push(values)?;
+        }
+        left -= step;
+    }
+    Ok(())
 }
 
 impl Value for bool {
@@ -252,6 +275,12 @@ impl Value for FastStr {
     fn decode_option<R: Reader>(slot: &mut Option<Self>, reader: &mut R) -> Result<(), DecodeError> {
         reader.string(slot)
     }
+
+    fn detach(&mut self) {
+        if self.len() > INLINE_MAX {
+            *self = FastStr::new(self.as_str());
+        }
+    }
 }
 
 impl Value for Bytes {
@@ -277,6 +306,10 @@ impl Value for Bytes {
     #[inline(always)]
     fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
         writer.binary_field(state, id, self)
+    }
+
+    fn detach(&mut self) {
+        *self = Bytes::copy_from_slice(self);
     }
 }
 
@@ -363,6 +396,10 @@ macro_rules! pointer {
             fn decode_field<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
                 reader.charge(size_of::<T>())?;
                 $target(self).decode_field(reader)
+            }
+
+            fn detach(&mut self) {
+                $target(self).detach();
             }
         }
     };

@@ -7,6 +7,7 @@ use volo_core::{Body, Context, Error, ErrorKind, Origin, Peer, Request, Retry};
 
 use super::{
     budget::Budget,
+    reply::Ticket,
     router::{Route, Router},
     stack::Stack,
 };
@@ -36,22 +37,21 @@ impl Core {
     /// Why the call is not executed.
     pub(super) fn admit(
         &self,
+        ticket: &Ticket,
         incoming: Incoming,
         peer: &Arc<Peer>,
-        arrived: Instant,
         now: Instant,
-        draining: bool,
     ) -> Result<(&Arc<Route>, Request), ApplicationException> {
         let Incoming { header, head, body, .. } = incoming;
         if !head.kind.is_request() {
             let text = format!("a server takes calls, not messages of type {}", head.kind as u8);
             return Err(ApplicationException::new(ApplicationKind::INVALID_MESSAGE_TYPE, text));
         }
-        if draining {
+        if ticket.late {
             let error = Error::new(ErrorKind::Draining, "server is shutting down");
             return Err(ApplicationException::from(&error));
         }
-        let mut context = meta::read_request(header.as_ref(), &head, arrived);
+        let mut context = meta::read_request(header.as_ref(), &head, ticket.arrived);
         if context.deadline.is_some_and(|deadline| deadline <= now) {
             return Err(ApplicationException::from(&expired(&context)));
         }

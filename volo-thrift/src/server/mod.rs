@@ -8,7 +8,17 @@
 //! [`BoundServer::serve`] takes connections until told to stop. [`Server::run`] is all of these in one.
 //!
 //! A connection may speak any framing and protocol, even a different one with each message; an answer is always in
-//! the dialect of its question.
+//! the dialect of its question. What the peer gets:
+//!
+//! | case | answer |
+//! |---|---|
+//! | result, declared exception | the result struct |
+//! | business status | TTHeader: an empty result and the status in the header; else an application exception |
+//! | application exception, error of a layer | an application exception, marked if the call was not executed |
+//! | oneway method, however called; any method called oneway | none, it is just executed |
+//! | unknown method or service, arguments that can't be decoded, panic of a handler | an application exception |
+//! | a message that can't be parsed | an application exception as far as name and id are known |
+//! | bytes whose message has no known end | the same, then the connection ends |
 #![forbid(unsafe_code)]
 
 mod accept;

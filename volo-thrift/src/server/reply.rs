@@ -45,15 +45,16 @@ pub(super) struct Ticket {
     pub(super) frame_len: usize,
     /// When the request came.
     pub(super) arrived: Instant,
+    /// Whether it came after the peer could know that the server shuts down.
+    pub(super) late: bool,
 }
 
 impl Ticket {
-    pub(super) fn new(incoming: &Incoming, arrived: Instant, core: &Core) -> Self {
+    pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool, core: &Core) -> Self {
         let header = incoming.header.as_ref().filter(|_| incoming.dialect.framing.has_header());
-        let (_, method) = incoming.head.split_name();
         Ticket {
             dialect: incoming.dialect,
-            name: FastStr::new(method),
+            name: incoming.head.name.clone(),
             sequence_id: incoming.head.sequence_id,
             oneway: incoming.head.kind == MessageKind::Oneway,
             backward: header.map(BackwardForm::of_request).unwrap_or_default(),
@@ -64,6 +65,7 @@ impl Ticket {
             may_overtake: header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0),
             frame_len: incoming.body.bytes.len(),
             arrived,
+            late,
         }
     }
 
@@ -98,10 +100,13 @@ impl Ticket {
     }
 
     /// The reply with an application exception; `None` if nobody waits for one.
-    pub(super) fn exception(self, exception: ApplicationException) -> Option<Reply> {
+    pub(super) fn exception(mut self, exception: ApplicationException) -> Option<Reply> {
         if self.oneway {
             tracing::debug!(method = %self.name, %exception, "a oneway call failed");
             return None;
+        }
+        if let Some((_, method)) = self.name.split_once(':') {
+            self.name = FastStr::new(method); // of a multiplexed name, only the method's goes back
         }
         Some(Reply::exception(self, exception))
     }

@@ -123,7 +123,7 @@ fn run_history(random: &mut Random, window: usize) {
             }
         }
         assert_eq!(calls.occupied(), model.len());
-        assert_eq!(calls.live(), model.values().filter(|call| call.is_some()).count());
+        assert_eq!(calls.waiting(), model.values().flatten().count());
         assert_eq!(calls.is_choked(), model.len() == window && model.values().all(Option::is_none));
         let earliest = model.values().flatten().filter_map(|(_, deadline)| *deadline).min();
         assert_eq!(calls.next_deadline(), earliest);

@@ -69,15 +69,16 @@ impl Reader for BinaryReader<'_> {
     #[inline(always)]
     fn next_field(&mut self, (): &mut ()) -> Result<Option<FieldHead>, DecodeError> {
         // Four bytes are there nearly always: a field has a value, and behind a struct comes something.
-        let Some([code, high, low, _]) = self.0.peek() else {
+        let Some(word) = self.0.peek() else {
             return self.last_field();
         };
-        if code == 0 {
+        let head = FieldHead::from_bits(u32::from_be_bytes(word) >> 8);
+        if head.is_stop() {
             self.0.array::<1>()?;
             return Ok(None);
         }
         self.0.array::<3>()?;
-        Ok(Some(FieldHead::new(i16::from_be_bytes([high, low]), code)))
+        Ok(Some(head))
     }
 
     #[cold]
