@@ -45,7 +45,7 @@ fn wide_idl() -> String {
         "map<string, i32>",
         "optional Wide",
     ];
-    let mut text = "struct Wide {\n".to_owned();
+    let mut text = "namespace rs generated\nstruct Wide {\n".to_owned();
     for id in 1..=200 {
         let ty = TYPES[id / 2 % TYPES.len()];
         let required = if id % 2 == 0 && !ty.starts_with("optional") { "required " } else { "" };

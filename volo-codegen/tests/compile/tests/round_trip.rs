@@ -186,7 +186,7 @@ fn exceptions_are_errors() {
 
 #[test]
 fn many_fields_many_of_them_required() {
-    use golden::wide::wide::Wide;
+    use golden::wide::generated::Wide;
     let wide = Wide { field198: Some(Box::default()), field2: 7, field200: true, ..Default::default() };
     for protocol in BOTH {
         let bytes = encode(&wide, protocol);
