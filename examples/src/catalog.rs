@@ -9,6 +9,7 @@ use volo_thrift::{
 use crate::{
     fault::Fault,
     listeners::{Listeners, envelope},
+    shop::patient_client,
     store::{Collection, Store},
     tmf::{
         catalog::*,
@@ -39,9 +40,7 @@ impl CatalogHandler {
             specifications: store.collection()?,
             categories: store.collection()?,
             catalogs: store.collection()?,
-            listeners: Listeners::new(|address| {
-                CatalogListenerClientBuilder::new("catalog-listener").address(address).build()
-            }),
+            listeners: Listeners::new(|address| patient_client("catalog-listener", address)),
         })
     }
 

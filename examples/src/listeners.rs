@@ -24,13 +24,13 @@ use crate::{
 /// Clients of type `C`, one for each registration.
 pub(crate) struct Listeners<C> {
     clients: RwLock<BTreeMap<FastStr, C>>,
-    connect: fn(Address) -> C,
+    connect: fn(&Address) -> C,
     last_id: AtomicU64,
 }
 
 impl<C: Clone> Listeners<C> {
     /// None yet; `connect` makes the client for an address.
-    pub(crate) fn new(connect: fn(Address) -> C) -> Self {
+    pub(crate) fn new(connect: fn(&Address) -> C) -> Self {
         Listeners { clients: RwLock::default(), connect, last_id: AtomicU64::new(0) }
     }
 
@@ -38,7 +38,7 @@ impl<C: Clone> Listeners<C> {
     pub(crate) fn register(&self, input: HubInput) -> Result<Hub, Fault> {
         let address: Address =
             input.callback.parse().map_err(|error| Fault::refused(400, format!("callback: {error}")))?;
-        let client = (self.connect)(address);
+        let client = (self.connect)(&address);
         let id = FastStr::from(format!("hub-{}", self.last_id.fetch_add(1, Ordering::Relaxed) + 1));
         self.write().insert(id.clone(), client);
         Ok(Hub { id, callback: input.callback, query: input.query })

@@ -11,6 +11,7 @@ use crate::{
     fault::Fault,
     listeners::{Listeners, envelope},
     resources::order_state,
+    shop::patient_client,
     store::{Collection, Store},
     tmf::{
         catalog::{ORDERABLE, ProductCatalogServiceClient, ProductOffering},
@@ -35,9 +36,7 @@ impl OrderingHandler {
             orders: store.collection()?,
             cancellations: store.collection()?,
             catalog,
-            listeners: Listeners::new(|address| {
-                OrderListenerClientBuilder::new("order-listener").address(address).build()
-            }),
+            listeners: Listeners::new(|address| patient_client("order-listener", address)),
         })
     }
 

@@ -1,10 +1,10 @@
 //! Both services of the shop, running in this process.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use tokio::{sync::oneshot, task::JoinHandle};
 use volo_core::{Address, BoxError};
-use volo_thrift::Server;
+use volo_thrift::{ClientBuilder, Server, client::ServiceClient};
 
 use crate::{
     catalog::CatalogHandler,
@@ -12,7 +12,7 @@ use crate::{
     sample::Samples,
     store::Store,
     tmf::{
-        catalog::{ProductCatalogServiceClientBuilder, ProductCatalogServiceServer, ProductOffering},
+        catalog::{ProductCatalogServiceServer, ProductOffering},
         ordering::ProductOrderingServiceServer,
     },
 };
@@ -73,19 +73,9 @@ impl Shop {
     /// Starts both services; the ordering service calls the catalogue over its address.
     pub async fn start(data: &Data, catalog: &Address, ordering: &Address) -> Result<Self, BoxError> {
         let handler = CatalogHandler::new(&data.catalog)?;
-        let catalog = Running::start(
-            Server::new().add_service(ProductCatalogServiceServer::from_handler(handler)),
-            catalog,
-        )
-        .await?;
-        let client =
-            ProductCatalogServiceClientBuilder::new("catalog").address(catalog.address.clone()).build();
-        let handler = OrderingHandler::new(&data.ordering, client)?;
-        let ordering = Running::start(
-            Server::new().add_service(ProductOrderingServiceServer::from_handler(handler)),
-            ordering,
-        )
-        .await?;
+        let catalog = Running::start(ProductCatalogServiceServer::new(handler), catalog).await?;
+        let handler = OrderingHandler::new(&data.ordering, patient_client("catalog", &catalog.address))?;
+        let ordering = Running::start(ProductOrderingServiceServer::new(handler), ordering).await?;
         Ok(Shop { catalog, ordering })
     }
 
@@ -104,6 +94,15 @@ impl Shop {
         self.ordering.stop().await?;
         self.catalog.stop().await
     }
+}
+
+/// A client that bears with a busy machine and a slow disk longer than the defaults would.
+pub fn patient_client<C: ServiceClient>(callee: &'static str, address: &Address) -> C {
+    ClientBuilder::new(callee)
+        .address(address.clone())
+        .connect_timeout(Duration::from_secs(1))
+        .rpc_timeout(Duration::from_secs(10))
+        .build()
 }
 
 /// A server in a task of its own.

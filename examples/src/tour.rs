@@ -1,11 +1,15 @@
 //! A client's walk through the shop: every kind of call, what came of it, and how long it took.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use faststr::FastStr;
+use tokio::time::{sleep, timeout};
 use volo_core::BoxError;
 use volo_thrift::{ClientError, ServerError};
 
@@ -13,15 +17,13 @@ use crate::{
     report::Report,
     resources::order_state,
     sample::{Samples, offering_id},
-    shop::{Running, Shop},
+    shop::{Running, Shop, patient_client},
     tmf::{
-        catalog::{
-            LAUNCHED, ProductCatalogServiceClient, ProductCatalogServiceClientBuilder, ProductOfferingUpdate,
-        },
+        catalog::{LAUNCHED, ProductCatalogServiceClient, ProductOfferingUpdate},
         common::{EntityRef, HubInput, ListQuery, NotFound},
         ordering::{
             CancelProductOrderCreate, OrderEvent, OrderListener, OrderListenerServer, OrderState,
-            ProductOrderUpdate, ProductOrderingServiceClient, ProductOrderingServiceClientBuilder,
+            ProductOrderUpdate, ProductOrderingServiceClient,
             ProductOrderingServiceCreateProductOrderException,
         },
     },
@@ -35,14 +37,13 @@ const ORDERS: usize = 400;
 const ITEMS_MAX: usize = 3;
 const PATCHES: usize = 200;
 const CANCELLATIONS: usize = 100;
+const EVENTS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Calls both services as a customer's program would and prints what happens.
 pub async fn walk(shop: &Shop, offerings: usize) -> Result<Report, BoxError> {
     let mut tour = Tour {
-        catalog: ProductCatalogServiceClientBuilder::new("catalog").address(shop.catalog().clone()).build(),
-        ordering: ProductOrderingServiceClientBuilder::new("ordering")
-            .address(shop.ordering().clone())
-            .build(),
+        catalog: patient_client("catalog", shop.catalog()),
+        ordering: patient_client("ordering", shop.ordering()),
         samples: Samples::new(SEED),
         report: Report::default(),
     };
@@ -61,7 +62,15 @@ pub async fn walk(shop: &Shop, offerings: usize) -> Result<Report, BoxError> {
     tour.order_unknown().await?;
 
     tour.report.time("unregisterListener", tour.ordering.unregister_listener(hub.id)).await?;
-    println!("listener  {} oneway events received", events.load(Ordering::Relaxed));
+    let all = (ORDERS + PATCHES + CANCELLATIONS) as u64;
+    let arrived = async {
+        while events.load(Ordering::Relaxed) < all {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // Events are sent behind the replies, and may be lost.
+    let _ = timeout(EVENTS_TIMEOUT, arrived).await;
+    println!("listener  {} of {all} oneway events received", events.load(Ordering::Relaxed));
     callback.stop().await?;
     Ok(tour.report)
 }

@@ -2,16 +2,16 @@
 
 use examples::{
     resources::order_state,
-    shop::{Data, Shop},
+    shop::{Data, Shop, patient_client},
     tmf::{
         catalog::{
-            ProductCatalogServiceClient, ProductCatalogServiceClientBuilder,
-            ProductCatalogServiceListProductOfferingException as ListException, ProductOffering,
+            ProductCatalogServiceClient, ProductCatalogServiceListProductOfferingException as ListException,
+            ProductOffering,
         },
         common::{ApiError, EntityRef, ListQuery},
         ordering::{
             OrderItemAction, ProductOrder, ProductOrderCreate, ProductOrderItem,
-            ProductOrderingServiceClient, ProductOrderingServiceClientBuilder,
+            ProductOrderingServiceClient,
             ProductOrderingServiceCreateProductOrderException as CreateException,
         },
     },
@@ -48,9 +48,8 @@ async fn given() -> Contract {
     data.catalog().collection().unwrap().put_all(vec![plan, draft]).await.unwrap();
     let any_port: Address = "127.0.0.1:0".parse().unwrap();
     let shop = Shop::start(&data, &any_port, &any_port).await.unwrap();
-    let catalog = ProductCatalogServiceClientBuilder::new("catalog").address(shop.catalog().clone()).build();
-    let ordering =
-        ProductOrderingServiceClientBuilder::new("ordering").address(shop.ordering().clone()).build();
+    let catalog = patient_client("catalog", shop.catalog());
+    let ordering = patient_client("ordering", shop.ordering());
     Contract { shop, catalog, ordering }
 }
 

@@ -9,6 +9,8 @@ pub mod handler;
 mod limits;
 pub mod meta;
 mod method;
+#[cfg(feature = "pilota")]
+pub mod pilota;
 pub mod protocol;
 #[doc(hidden)]
 pub mod rt;

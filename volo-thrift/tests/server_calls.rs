@@ -95,7 +95,10 @@ async fn headers_reach_the_handler_and_come_back() {
     caller.header.strings = vec![("isn".into(), "Nobody".into())];
     assert_eq!(soon(caller.call("whoami", 2, "")).await.fault(), (20, "unknown service Nobody".to_owned()));
     caller.header.strings.clear();
-    assert_eq!(soon(caller.call("Probe:echo", 3, "multiplexed")).await.text(), "multiplexed");
+    let answer = soon(caller.call("Probe:echo", 3, "multiplexed")).await;
+    assert_eq!((answer.name.clone().as_str(), answer.text().as_str()), ("echo", "multiplexed"));
+    let answer = soon(caller.call("Nobody:echo", 4, "")).await;
+    assert_eq!((answer.name.clone().as_str(), answer.fault().0), ("echo", 20));
 }
 
 #[tokio::test]
@@ -172,6 +175,16 @@ async fn blocking_methods_hold_up_nobody() {
     assert_eq!(soon(caller.answer()).await.id, 2);
     assert_eq!(soon(caller.answer()).await.id, 1);
     assert_eq!(probe.journal.lines().last().unwrap(), "end 20");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_method_that_hogs_its_thread_is_moved_to_another() {
+    let (running, _) = start(Server::new()).await;
+    let mut caller = running.connect(TTHEADER).await.out_of_order();
+    soon(caller.call("hog", 1, "5")).await; // this one held the connection up, and was timed
+    caller.send(MessageKind::Call, "hog", 2, "200").await;
+    caller.send(MessageKind::Call, "echo", 3, "first").await;
+    assert_eq!((soon(caller.answer()).await.id, soon(caller.answer()).await.id), (3, 2));
 }
 
 #[tokio::test]

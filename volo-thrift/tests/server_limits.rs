@@ -178,3 +178,46 @@ async fn frames_in_the_making_share_a_budget() {
     }
     assert_eq!(ended, 2, "only one of them fits");
 }
+
+/// Runs the test below in a process of its own that may have few descriptors.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lack_of_descriptors_ends_nothing() {
+    let program = std::env::current_exe().unwrap();
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 48 && exec \"$0\" --exact --ignored --nocapture with_few_descriptors"])
+        .arg(program)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[tokio::test]
+#[ignore = "run by a_lack_of_descriptors_ends_nothing"]
+async fn with_few_descriptors() {
+    let mut limits = Limits::default();
+    limits.connections_max = Some(10_000);
+    let (running, _) = start(limits).await;
+    let Address::Tcp(address) = running.address else { unreachable!() };
+    let mut first = running.connect(FRAMED).await;
+    soon(first.call("echo", 1, "hi")).await;
+    // Both ends are in this process, so the last of them connect without being accepted.
+    let mut others = Vec::new();
+    while let Ok(stream) = TcpStream::connect(address).await {
+        others.push(stream);
+    }
+    assert!(others.len() > 10, "{}", others.len());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(soon(first.call("echo", 2, "still")).await.text(), "still");
+    let freed = Instant::now();
+    drop(others);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut late = running.connect(FRAMED).await;
+    assert_eq!(soon(late.call("echo", 1, "again")).await.text(), "again");
+    assert!(freed.elapsed() < Duration::from_secs(1), "{:?}", freed.elapsed());
+}

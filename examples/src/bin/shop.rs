@@ -48,12 +48,15 @@ enum Command {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let args = Args::parse();
-    let temporary = match &args.data {
-        Some(_) => None,
-        None => Some(tempfile::tempdir()?),
+    let temporary;
+    let directory = match &args.data {
+        Some(directory) => directory.as_path(),
+        None => {
+            temporary = tempfile::tempdir()?;
+            temporary.path()
+        }
     };
-    let directory = args.data.as_deref().or(temporary.as_ref().map(|directory| directory.path()));
-    let data = open(directory.unwrap_or(Path::new(".")), args.offerings as usize).await?;
+    let data = open(directory, args.offerings as usize).await?;
     match args.command {
         Some(Command::Serve { catalog, ordering }) => serve(&data, &catalog, &ordering).await,
         None => demonstrate(&data, args.offerings as usize).await,

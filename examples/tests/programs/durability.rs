@@ -2,23 +2,22 @@
 
 use std::time::Duration;
 
-use crate::served::Served;
 use examples::{
     sample::{Samples, offering_id},
-    tmf::ordering::{ProductOrderingServiceClient, ProductOrderingServiceClientBuilder},
+    shop::patient_client,
+    tmf::ordering::ProductOrderingServiceClient,
 };
 use faststr::FastStr;
 use tokio::{sync::mpsc, time::timeout};
+
+use crate::served::Served;
 
 const OFFERINGS: usize = 20;
 const CUSTOMERS: u64 = 4;
 const ORDERS_BEFORE_DEATH: usize = 25;
 
 fn client(shop: &Served) -> ProductOrderingServiceClient {
-    ProductOrderingServiceClientBuilder::new("ordering")
-        .address(shop.ordering.clone())
-        .rpc_timeout(Duration::from_secs(5))
-        .build()
+    patient_client("ordering", &shop.ordering)
 }
 
 #[tokio::test(flavor = "multi_thread")]

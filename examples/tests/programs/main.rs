@@ -5,7 +5,10 @@ mod served;
 
 use std::process::{Command, Output};
 
-use examples::tmf::{catalog::ProductCatalogServiceClientBuilder, common::ListQuery};
+use examples::{
+    shop::patient_client,
+    tmf::{catalog::ProductCatalogServiceClient, common::ListQuery},
+};
 use served::Served;
 
 fn run(program: &str, arguments: &[&str]) -> (Output, String) {
@@ -27,7 +30,7 @@ fn shop_walks_through_every_kind_of_call() {
     assert!(progress.ends_with("200/200 offerings\n") && !progress.contains('\r'), "{progress:?}");
     assert!(text.contains("is refused: no productOffering no-such-offering"), "{text}");
     assert!(text.contains("can't become cancelled"), "{text}");
-    assert!(text.contains("listener  700 oneway events"), "{text}");
+    assert!(text.contains("listener  700 of 700 oneway events"), "{text}");
     let methods = [
         "createCancelProductOrder",
         "createProductOrder",
@@ -59,8 +62,7 @@ async fn serve_ends_with_sigterm_and_keeps_its_data() {
     let data = tempfile::tempdir().unwrap();
     for start in 0..2 {
         let mut shop = Served::start(data.path(), 30);
-        let catalog =
-            ProductCatalogServiceClientBuilder::new("catalog").address(shop.catalog.clone()).build();
+        let catalog: ProductCatalogServiceClient = patient_client("catalog", &shop.catalog);
         let page = catalog.list_product_offering(ListQuery { limit: 5, ..Default::default() }).await.unwrap();
         assert_eq!((page.total_count, page.result_count), (30, 5), "start {start}");
         let asked = Command::new("kill").args(["-TERM", &shop.id().to_string()]).status().unwrap();

@@ -162,11 +162,27 @@ impl Cursor<'_, '_> {
 
     /// Writes a body longer than [`COPY_MAX`], linked if it reaches the span's `link_min` and has a shared owner.
     #[inline(never)]
-    pub fn put_long<B: Body + ?Sized>(self, body: &B) -> Self {
+    pub fn put_long<B: Body + ?Sized>(mut self, body: &B) -> Self {
         let len = body.as_slice().len();
-        if len < self.span.link_min {
+        if len >= self.span.link_min {
+            return self.link(body);
+        }
+        if len <= COPY_MAX || len > 2 * COPY_MAX || self.room() < len {
             return self.put_slice(body.as_slice());
         }
+        // SAFETY: room was checked, len lies between COPY_MAX and twice that, and a borrowed slice can't overlap the
+        // span's exclusive memory.
+        unsafe {
+            copy_ends::<COPY_MAX>(body.as_slice(), self.cur);
+            self.cur = self.cur.add(len);
+        }
+        self
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn link<B: Body + ?Sized>(self, body: &B) -> Self {
+        let len = body.as_slice().len();
         let Some(linked) = body.link() else {
             return self.put_slice(body.as_slice());
         };
@@ -346,7 +362,7 @@ mod tests {
     #[test]
     fn bodies_of_every_short_length() {
         let text: Vec<u8> = (1..=200).collect();
-        for len in 0..=70 {
+        for len in 0..=140 {
             let expected = [&[0xaa, 0xbb][..], &text[..len]].concat();
             check(&expected, |cursor| cursor.put_body(0xbbaa, 2, &text[..len]));
         }

@@ -9,7 +9,7 @@
 mod cursor;
 mod out;
 
-use std::{marker::PhantomData, mem::MaybeUninit, ptr};
+use std::{marker::PhantomData, mem::MaybeUninit, ptr, slice};
 
 use bytes::Bytes;
 use faststr::FastStr;
@@ -93,6 +93,8 @@ pub struct Span<'a> {
     linked: usize,
     failed: bool,
     links: &'a mut Vec<LinkedAt>,
+    /// Links of earlier messages, before those of this span.
+    links_before: usize,
     memory: PhantomData<&'a mut [MaybeUninit<u8>]>,
 }
 
@@ -104,6 +106,7 @@ impl<'a> Span<'a> {
     ///
     /// # Errors
     /// When `memory` is too short.
+    #[inline]
     pub fn new(
         memory: &'a mut [MaybeUninit<u8>],
         size: Size,
@@ -112,11 +115,7 @@ impl<'a> Span<'a> {
         links: &'a mut Vec<LinkedAt>,
     ) -> Result<Self> {
         if memory.len().saturating_sub(SCRATCH) < size.inline {
-            return Err(Error::internal(format!(
-                "span of {} bytes over {} bytes",
-                size.inline,
-                memory.len()
-            )));
+            return Err(too_short(memory.len(), size));
         }
         let base = memory.as_mut_ptr().cast::<u8>();
         // SAFETY: the compare above; `inline` bytes and SCRATCH more lie inside `memory`.
@@ -130,6 +129,7 @@ impl<'a> Span<'a> {
             link_min,
             linked: 0,
             failed: false,
+            links_before: links.len(),
             links,
             memory: PhantomData,
         })
@@ -178,6 +178,23 @@ impl<'a> Span<'a> {
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(position), bytes.len()) }
     }
 
+    /// Shows all bytes from `position` on, linked ones included, piece by piece in wire order; for checksums.
+    pub fn visit(&self, position: usize, see: &mut dyn FnMut(&[u8])) {
+        // SAFETY: everything in `base..cur` is initialised, and borrowed for as long as the slice lives.
+        let written = unsafe { slice::from_raw_parts(self.base, self.position()) };
+        let mut start = position;
+        for link in self.links.iter().skip(self.links_before) {
+            let end = link.position - self.origin;
+            if end < position {
+                continue;
+            }
+            see(written.get(start..end).unwrap_or_default());
+            see(link.body.as_slice());
+            start = end;
+        }
+        see(written.get(start..).unwrap_or_default());
+    }
+
     /// Marks the span as failed: it will be rolled back whatever was written.
     pub fn fail(&mut self) {
         self.failed = true;
@@ -187,14 +204,23 @@ impl<'a> Span<'a> {
     ///
     /// # Errors
     /// When it wasn't; names both sizes.
+    #[inline]
     pub fn finish(self, size: Size) -> Result<()> {
         if !self.failed && self.cur == self.end && self.linked == size.linked {
             return Ok(());
         }
-        let (wrote, linked) = (self.position(), self.linked);
-        let text = format!(
-            "message of {size:?} wrote {wrote} bytes in line and {linked} linked, or ran out of room"
-        );
-        Err(Error::new(ErrorKind::Encode, text))
+        Err(mismatch(self.position(), self.linked, size))
     }
+}
+
+#[cold]
+fn too_short(memory: usize, size: Size) -> Error {
+    Error::internal(format!("span of {} bytes over {memory} bytes", size.inline))
+}
+
+#[cold]
+fn mismatch(wrote: usize, linked: usize, size: Size) -> Error {
+    let text =
+        format!("message of {size:?} wrote {wrote} bytes in line and {linked} linked, or ran out of room");
+    Error::new(ErrorKind::Encode, text)
 }

@@ -37,7 +37,9 @@ impl OutBuf {
         link_min: usize,
         fill: &mut dyn FnMut(&mut Span<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.links.truncate(self.committed_links); // leftovers of a fill that panicked
+        if self.links.len() > self.committed_links {
+            self.links.truncate(self.committed_links); // leftovers of a fill that panicked
+        }
         self.reserve(size.inline + SCRATCH);
         let start = self.bytes.len();
         let mut span = Span::new(self.bytes.spare_capacity_mut(), size, start, link_min, &mut self.links)?;
@@ -183,6 +185,31 @@ mod tests {
         .unwrap();
         assert_eq!((out.bytes.as_slice(), out.len()), (&b"abcd"[..], 204));
         assert_eq!(out.to_vec(), [&b"ab"[..], &[7; 200], b"cd"].concat());
+    }
+
+    #[test]
+    fn what_was_written_is_shown_in_wire_order() {
+        let (mut out, body) = (OutBuf::default(), Bytes::from(vec![7; 200]));
+        for before in 0..3 {
+            let size = Size { inline: 5, linked: 400 };
+            write(&mut out, size, |span| {
+                let mut expected = vec![];
+                for (text, linked) in [("ab", true), ("c", true), ("de", false)] {
+                    span.put_slice(text.as_bytes());
+                    expected.extend_from_slice(text.as_bytes());
+                    if linked {
+                        span.put_body(&body);
+                        expected.extend_from_slice(&body);
+                    }
+                }
+                for (position, skipped) in [(0, 0), (1, 1), (2, 2), (3, 203), (4, 404), (5, 405), (6, 405)] {
+                    let mut seen = vec![];
+                    span.visit(position, &mut |piece| seen.extend_from_slice(piece));
+                    assert_eq!(seen, expected[skipped..], "from {position}, with {before} messages before");
+                }
+            })
+            .unwrap();
+        }
     }
 
     #[test]

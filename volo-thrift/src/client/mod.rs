@@ -1,34 +1,37 @@
 //! The client: calls through tower layers over pooled or multiplexed connections.
 //!
 //! ```text
-//! call → Client → deadline → outer layers → inner layers → Transport         call.rs, mod.rs, builder.rs, transport.rs
-//!   one call per connection:   pool → Connection, polled by the caller        pingpong.rs
-//!   many calls per connection: queue → task → Connection                      mux.rs, mux_task.rs
-//! Connection: encode → Link; Link → frame → the call it answers              connection.rs, reply.rs, ../conn
+//! call → Client → deadline → outer layers → inner layers                      call.rs, mod.rs, builder.rs
+//!   → one call per connection:   pool → Connection, polled by the caller      pingpong.rs
+//!   → many calls per connection: queue → task → Connection                    mux.rs, mux_task.rs
+//! Connection: encode → Link; Link → frame → the call it answers               connection.rs, reply.rs, ../conn
 //! ```
 //! Dropping the future of a call is always safe: it costs at most the connection that this call alone was using.
 #![forbid(unsafe_code)]
 
+mod auto;
 mod builder;
 mod call;
 mod connection;
+mod hello;
 mod mux;
 mod mux_task;
 mod options;
 mod pingpong;
 mod reply;
 mod timer;
-mod transport;
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, future::poll_fn, sync::Arc, time::Instant};
 
 use faststr::FastStr;
-use tower::{ServiceExt, util::BoxCloneSyncService};
+use tower::{Service, util::BoxCloneSyncService};
 use volo_core::{
     Body, Context, Error, Metainfo, Peer, Request, Response, Result, Retry, layers::timeout::Deadline,
 };
 
 pub use builder::ClientBuilder;
+#[cfg(feature = "pilota")]
+pub(crate) use call::succeeded;
 pub use call::{call, send};
 pub use options::{CallOpt, Tags};
 
@@ -76,24 +79,27 @@ impl Client {
     /// When the call failed on the way. What the peer itself reports is a [`Response`].
     pub async fn execute(&self, method: &'static Method, body: Body) -> Result<Response> {
         let now = now();
-        let context = self.context(method, now);
-        let deadline = context.deadline;
+        let own = self.options.timeout.and_then(|timeout| now.checked_add(timeout));
+        let inherited = Context::with_current(|parent| parent.deadline).flatten();
+        let deadline = own.into_iter().chain(inherited).min();
         if deadline.is_some_and(|deadline| deadline <= now) {
             return Err(Error::timeout("the deadline had passed before the call").with_retry(Retry::Always));
         }
-        let request = Request::new(context, body);
-        // One future makes the stack ready and calls it, so that the deadline covers waits of both kinds.
-        let response = Deadline::new(self.service.clone().oneshot(request), deadline).await?;
+        // The clone that is made ready is the one that is called; the deadline covers waits of both kinds.
+        let mut service = self.service.clone();
+        Deadline::new(poll_fn(|cx| service.poll_ready(cx)), deadline).await?;
+        let request = Request::new(self.context(method, deadline), body);
+        let response = Deadline::new(service.call(request), deadline).await?;
         pass_back(&response);
         Ok(response)
     }
 
-    fn context(&self, method: &'static Method, now: Instant) -> Context {
+    fn context(&self, method: &'static Method, deadline: Option<Instant>) -> Context {
         let service = FastStr::from_static_str(self.name);
         let mut context = Context::new(service, FastStr::from_static_str(method.name));
         context.oneway = method.oneway;
         context.peer = self.peer.clone();
-        context.deadline = self.options.timeout.and_then(|timeout| now.checked_add(timeout));
+        context.deadline = deadline;
         Context::with_current(|parent| inherit(&mut context, parent));
         if !self.options.tags.is_empty() {
             context.extensions_mut().insert(Tags(self.options.tags.clone()));
@@ -102,19 +108,14 @@ impl Client {
     }
 }
 
-/// A nested call ends when its parent must, and takes the parent's metainfo for further hops along.
+/// A nested call takes its parent's metainfo for further hops along.
 fn inherit(context: &mut Context, parent: &Context) {
-    context.deadline = earlier(context.deadline, parent.deadline);
     let Some(Metainfo { persistent, transient, .. }) = parent.metainfo() else { return };
     if !persistent.is_empty() || !transient.is_empty() {
         let metainfo = context.metainfo_mut();
         metainfo.persistent = persistent.clone();
         metainfo.transient = transient.clone();
     }
-}
-
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
 }
 
 /// Leaves what the callee sent back in the context of the running handler.

@@ -16,24 +16,30 @@ use std::{
 
 use tokio::{
     runtime,
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{Semaphore, SemaphorePermit, mpsc, oneshot},
 };
 use volo_core::{
-    Address, Body, Error, ErrorKind, Raw, Request, Result, layers::timeout::mark_covered,
-    net::ConnectOptions, span::OutBuf,
+    Address, Body, Error, ErrorKind, Raw, Request, Response, Result,
+    layers::timeout::mark_covered,
+    net::{self, ConnectOptions},
+    span::OutBuf,
 };
 
-use super::{connection::Settings, mux_task, reply};
+use super::{
+    connection::{Connection, Settings},
+    hello, mux_task, reply,
+};
 use crate::{
     conn::{Event, SLOTS_MAX},
-    wire::Incoming,
+    meta::{Advert, InstanceId, keys},
+    wire::{Incoming, flag},
 };
 
 /// Requests with more bytes than this are encoded by their callers, so that they don't hold up others.
 const INLINE_MAX: usize = 64 << 10;
 
-/// How often a request goes to another connection because one ended before it wrote any of it.
-const HANDOVERS_MAX: usize = 3;
+/// How many connections a call is given to, because the ones before ended without writing any of it.
+const CONNECTIONS_MAX: usize = 4;
 
 /// Multiplexed connections to any number of addresses.
 #[derive(Debug)]
@@ -53,7 +59,7 @@ struct Group {
 
 /// A connection, as its callers see it.
 #[derive(Clone, Debug)]
-struct Handle {
+pub(super) struct Handle {
     jobs: mpsc::UnboundedSender<Job>,
     shared: Arc<Shared>,
 }
@@ -72,7 +78,8 @@ pub(super) struct Shared {
 /// A call on its way to the connection's task.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) request: Request,
+    /// Boxed, because it passes through many hands.
+    pub(super) request: Box<Request>,
     pub(super) reply: Reply,
 }
 
@@ -83,55 +90,92 @@ pub(super) type Reply = oneshot::Sender<Outcome>;
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// What the peer did.
-    Event(Event<Result<Incoming>>),
+    Event(Event<Result<Box<Incoming>>>),
     /// A oneway call was handed to the transport.
     Flushed,
     /// The request can't be sent.
     Refused(Error),
     /// The connection ended, or is about to, and nothing was written; here is the request back.
-    Unsent(Request),
+    Unsent(Box<Request>),
+}
+
+/// How a call over a given connection went.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    /// With an answer, or none because it is oneway.
+    Answered(Option<Box<Incoming>>),
+    /// Nothing was written; here is the request back.
+    Unsent(Box<Request>),
 }
 
 impl Mux {
     /// # Errors
     /// When the framing has no header, which says that replies may overtake each other.
-    pub(super) fn new(settings: Arc<Settings>, connect: ConnectOptions, per_address: usize) -> Result<Self> {
+    pub(super) fn new(settings: Settings, connect: ConnectOptions, per_address: usize) -> Result<Self> {
         if !settings.dialect.framing.has_header() {
             return Err(Error::new(ErrorKind::Config, "multiplexing needs TTHeader"));
         }
+        let greeting = Some((keys::ANNOUNCE, Advert::ANNOUNCEMENT));
+        let settings = Arc::new(Settings { flags: flag::OUT_OF_ORDER, greeting, ..settings });
         let (connect, per_address) = (Arc::new(connect), per_address.max(1));
         Ok(Mux { settings, connect, per_address, groups: Mutex::default() })
     }
 
-    /// Makes a call; `None` is the answer to a oneway one.
-    pub(super) async fn call(&self, address: &Address, request: Request) -> Result<Option<Incoming>> {
-        let method = request.context.method.clone();
-        let mut request = self.encode_large(request)?;
-        let mut handovers = 0;
-        loop {
-            let handle = self.pick(address)?;
-            match handle.exchange(request).await {
-                Outcome::Event(Event::Reply(message)) => {
-                    let message = message?;
-                    reply::check(&message, &method)?;
-                    return Ok(Some(message));
-                }
-                Outcome::Event(Event::Reset(reset)) => return Err(reset.into_error()),
-                Outcome::Event(_) => {
-                    return Err(Error::protocol("a stream's message came in answer to a unary call"));
-                }
-                Outcome::Flushed => return Ok(None),
-                Outcome::Refused(error) => return Err(error),
-                Outcome::Unsent(back) if handovers < HANDOVERS_MAX => {
-                    handovers += 1;
-                    request = back;
-                }
-                Outcome::Unsent(_) => {
-                    let text = format!("{} connections ended before they took the call", handovers + 1);
-                    return Err(Error::new(ErrorKind::Connect, text));
-                }
+    /// Makes a call.
+    pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
+        let peer = reply::peer(&request)?;
+        let mut request = Box::new(request);
+        for _ in 0..CONNECTIONS_MAX {
+            match self.call_over(self.pick(&peer.address)?, request).await? {
+                Attempt::Answered(answer) => return reply::response(peer, answer),
+                Attempt::Unsent(back) => request = back,
             }
         }
+        let text = format!("{CONNECTIONS_MAX} connections ended before they took the call");
+        Err(Error::new(ErrorKind::Connect, text))
+    }
+
+    /// Makes a call over this connection, unless it ends before anything of the call is written.
+    pub(super) async fn call_over(&self, handle: Handle, mut request: Box<Request>) -> Result<Attempt> {
+        let method = request.context.method.clone();
+        self.encode_if_large(&mut request)?;
+        if !handle.admit().await {
+            return Ok(Attempt::Unsent(request));
+        }
+        match handle.exchange(request).await {
+            Outcome::Event(Event::Reply(message)) => {
+                let message = message?;
+                reply::check(&message, &method)?;
+                Ok(Attempt::Answered(Some(message)))
+            }
+            Outcome::Event(Event::Reset(reset)) => Err(reset.into_error()),
+            Outcome::Event(_) => Err(Error::protocol("a stream's message came in answer to a unary call")),
+            Outcome::Flushed => Ok(Attempt::Answered(None)),
+            Outcome::Refused(error) => Err(error),
+            Outcome::Unsent(back) => Ok(Attempt::Unsent(back)),
+        }
+    }
+
+    /// A usable connection to `address`, if there is one.
+    pub(super) fn existing(&self, address: &Address) -> Option<Handle> {
+        let group = lock(&self.groups).get(address)?.clone();
+        let first = group.next.fetch_add(1, Ordering::Relaxed);
+        let mut indexes = (0..group.handles.len()).map(|offset| (first + offset) % group.handles.len());
+        indexes.find_map(|index| lock(&group.handles[index]).clone().filter(Handle::is_usable))
+    }
+
+    /// Connects to exactly that server, or not at all. Calls find the connection by [`Mux::existing`].
+    pub(super) async fn connect_to(&self, address: &Address, instance: InstanceId) -> Result<()> {
+        let link = hello::connect(address, &self.connect, &self.settings, instance).await?;
+        let (handle, task) = self.task();
+        let connection = Connection::new(link, self.settings.clone(), self.window());
+        tokio::spawn(task.serve(connection));
+        let group = self.group(address);
+        let free = group.handles.iter().find(|slot| !lock(slot).as_ref().is_some_and(Handle::is_usable));
+        if let Some(slot) = free {
+            *lock(slot) = Some(handle);
+        }
+        Ok(())
     }
 
     /// A usable connection to `address`; one is being made if there is none.
@@ -163,25 +207,41 @@ impl Mux {
         let runtime = runtime::Handle::try_current().map_err(|error| {
             Error::new(ErrorKind::Config, "calls need a tokio runtime").with_source(error)
         })?;
-        let window = self.settings.limits.in_flight_max.clamp(1, SLOTS_MAX);
+        let (handle, task) = self.task();
+        let (address, connect) = (address.clone(), self.connect.clone());
+        let (settings, window) = (self.settings.clone(), self.window());
+        runtime.spawn(async move {
+            match net::connect(&address, &connect).await {
+                Ok(link) => task.serve(Connection::new(link, settings, window)).await,
+                Err(error) => task.refuse(error),
+            }
+        });
+        Ok(handle)
+    }
+
+    /// Both ends of a connection's queue.
+    fn task(&self) -> (Handle, mux_task::Queue) {
         let shared = Arc::new(Shared {
-            room: Semaphore::new(window),
+            room: Semaphore::new(self.window()),
             connected: AtomicBool::new(false),
             retiring: AtomicBool::new(false),
         });
         let (jobs, queue) = mpsc::unbounded_channel(); // bounded by the permits
-        let (settings, connect) = (self.settings.clone(), self.connect.clone());
-        runtime.spawn(mux_task::run(address.clone(), connect, settings, shared.clone(), queue));
-        Ok(Handle { jobs, shared })
+        (Handle { jobs, shared: shared.clone() }, mux_task::Queue::new(shared, queue))
+    }
+
+    /// How many calls one connection can have under way.
+    fn window(&self) -> usize {
+        self.settings.limits.in_flight_max.clamp(1, SLOTS_MAX)
     }
 
     /// Encodes a large request here and now; its bytes are then linked, not copied, into the connection.
-    fn encode_large(&self, mut request: Request) -> Result<Request> {
-        let Body::Typed(message) = request.body() else { return Ok(request) };
+    fn encode_if_large(&self, request: &mut Request) -> Result<()> {
+        let Body::Typed(message) = request.body() else { return Ok(()) };
         let format = self.settings.dialect.protocol.format();
         let link_min = self.connect.link.link_min;
         if message.encoded_size(format, link_min)?.inline <= INLINE_MAX {
-            return Ok(request);
+            return Ok(());
         }
         let size = message.encoded_size(format, usize::MAX)?;
         let max = self.settings.limits.message_max;
@@ -196,7 +256,7 @@ impl Mux {
         })?;
         let raw = Raw { format, bytes: out.into_bytes(), limits: self.settings.limits.decode() };
         request.set_body(Body::Raw(raw));
-        Ok(request)
+        Ok(())
     }
 }
 
@@ -211,12 +271,13 @@ impl Handle {
         !self.jobs.is_closed() && !self.shared.retiring.load(Ordering::Relaxed)
     }
 
-    /// Hands the call over and waits for what becomes of it.
-    async fn exchange(&self, request: Request) -> Outcome {
-        match self.shared.room.acquire().await {
-            Ok(permit) => permit.forget(),
-            Err(_) => return Outcome::Unsent(request),
-        }
+    /// Waits for room for one more call; `false` if the connection ended meanwhile.
+    async fn admit(&self) -> bool {
+        self.shared.room.acquire().await.map(SemaphorePermit::forget).is_ok()
+    }
+
+    /// Hands an admitted call over and waits for what becomes of it.
+    async fn exchange(&self, request: Box<Request>) -> Outcome {
         let has_deadline = request.context.deadline.is_some();
         let (reply, mut answer) = oneshot::channel();
         if let Err(mpsc::error::SendError(job)) = self.jobs.send(Job { request, reply }) {

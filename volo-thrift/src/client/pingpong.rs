@@ -10,7 +10,7 @@ use std::{
 };
 
 use volo_core::{
-    Address, Error, ErrorKind, Request, Result, Retry,
+    Address, Error, ErrorKind, Request, Response, Result, Retry,
     layers::timeout::mark_covered,
     net::{self, ConnectOptions},
     pool::{Checkout, Lease, Pool, PoolConfig, Reusable},
@@ -37,16 +37,26 @@ pub(super) struct PingPong {
 impl PingPong {
     /// # Errors
     /// When the pool's settings contradict each other.
-    pub(super) fn new(settings: Arc<Settings>, connect: ConnectOptions, pool: PoolConfig) -> Result<Self> {
-        Ok(PingPong { settings, connect, pool: Pool::new(pool)? })
+    pub(super) fn new(settings: Settings, connect: ConnectOptions, pool: PoolConfig) -> Result<Self> {
+        Ok(PingPong { settings: Arc::new(settings), connect, pool: Pool::new(pool)? })
+    }
+
+    /// Makes a call.
+    pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
+        let peer = reply::peer(&request)?;
+        let answer = self.answer(&peer.address, &request).await?;
+        reply::response(peer, answer)
     }
 
     /// Makes a call; `None` is the answer to a oneway one.
-    pub(super) async fn call(&self, address: &Address, request: &Request) -> Result<Option<Incoming>> {
+    pub(super) async fn answer(&self, address: &Address, request: &Request) -> Result<Option<Box<Incoming>>> {
         loop {
             let mut held = self.checkout(address).await?;
-            let reused = held.0.as_ref().is_some_and(Lease::is_reused);
-            match exchange(&mut held, request).await {
+            let Some(lease) = held.0.as_mut() else {
+                return Err(Error::internal("a connection was used after it was given back"));
+            };
+            let reused = lease.is_reused();
+            match exchange(lease, request).await {
                 // The peer closed the idle connection just now; nothing of the request got out.
                 Err(error) if reused && error.is_closed() && error.retry() == Retry::Always => {}
                 answer => return answer,
@@ -58,7 +68,8 @@ impl PingPong {
         let lease = match self.pool.checkout(address).await? {
             Checkout::Idle(lease) => lease,
             Checkout::Vacant(permit) => {
-                let link = net::connect(address, &self.connect).await?;
+                let connecting = Box::pin(net::connect(address, &self.connect)); // rare, and larger than all the rest
+                let link = connecting.await?;
                 permit.fill(Connection::new(link, self.settings.clone(), 1))
             }
         };
@@ -84,10 +95,10 @@ impl Drop for Held {
 }
 
 /// Sends the request and waits for its reply; the connection is clean afterwards only if all went well.
-async fn exchange(held: &mut Held, request: &Request) -> Result<Option<Incoming>> {
-    let Some(connection) = held.0.as_deref_mut() else {
-        return Err(Error::internal("a connection was used after it was given back"));
-    };
+pub(super) async fn exchange(
+    connection: &mut Connection<()>,
+    request: &Request,
+) -> Result<Option<Box<Incoming>>> {
     let Ok(id) = connection.calls.open((), request.context.deadline) else {
         return Err(Error::internal("a connection was used for two calls at a time"));
     };
@@ -104,7 +115,7 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Incoming>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Box<Incoming>>>> {
         loop {
             if let Poll::Ready(answer) = self.poll_answer(cx) {
                 return Poll::Ready(answer);
@@ -123,7 +134,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Incoming>>> {
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Box<Incoming>>>> {
         if self.end.is_none() {
             match ready!(self.connection.poll_write(cx, self.id, self.request, now())) {
                 Ok(range) => self.end = Some(range.end),
@@ -148,7 +159,7 @@ impl Exchange<'_> {
     }
 
     /// The message, if it is the reply to this call.
-    fn checked(&mut self, received: Received<()>) -> Result<Incoming> {
+    fn checked(&mut self, received: Received<()>) -> Result<Box<Incoming>> {
         let numbered = received.arrival == Arrival::Call(());
         let checked = received.message.and_then(|message| {
             let exception = message.head.kind == MessageKind::Exception; // proxies answer with any number

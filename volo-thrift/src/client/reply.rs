@@ -3,13 +3,25 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use volo_core::{Body, Context, DecodeLimits, Error, Format, Outcome, Peer, Raw, Response, Result};
+use volo_core::{
+    Body, Context, DecodeLimits, Error, ErrorKind, Format, Outcome, Peer, Raw, Request, Response, Result,
+    Retry,
+};
 
 use crate::{
     ApplicationException, ApplicationKind, meta,
     protocol::{Typed, decode},
     wire::{Incoming, MessageKind, Protocol},
 };
+
+/// The peer that the request's context names.
+///
+/// # Errors
+/// When it names none.
+pub(super) fn peer(request: &Request) -> Result<Arc<Peer>> {
+    let peer = request.context.peer.clone();
+    peer.ok_or_else(|| Error::new(ErrorKind::Config, "the client has no address to call"))
+}
 
 /// Whether `message` may be the reply of a call to `method`; the sequence id is checked elsewhere.
 ///
@@ -44,9 +56,9 @@ fn fault(kind: ApplicationKind, text: String) -> Error {
 ///
 /// A business status is left as the extension [`BizError`](crate::BizError) of the response's context. An application
 /// exception is decoded here, because its type is the outcome; it says whether the call was executed.
-pub(super) fn response(peer: Option<Arc<Peer>>, message: Option<Incoming>) -> Result<Response> {
+pub(super) fn response(peer: Arc<Peer>, message: Option<Box<Incoming>>) -> Result<Response> {
     let mut context = Context::default();
-    context.peer = peer;
+    context.peer = Some(peer);
     let Some(message) = message else {
         context.oneway = true;
         return Ok(Response::new(context, Body::Raw(nothing()), Outcome::Success));
@@ -60,11 +72,13 @@ pub(super) fn response(peer: Option<Arc<Peer>>, message: Option<Incoming>) -> Re
     }
     if message.head.kind == MessageKind::Exception {
         let mut exception = decode::<ApplicationException>(&message.body)?;
+        let mut retry = Retry::Never;
         if notes.not_executed {
-            exception = exception.not_executed();
+            (exception, retry) = (exception.not_executed(), Retry::Always);
         }
         let outcome = Outcome::Failed(exception.kind().0);
-        return Ok(Response::new(context, Body::Typed(Arc::new(Typed(exception))), outcome));
+        let body = Body::Typed(Arc::new(Typed(exception)));
+        return Ok(Response::new(context, body, outcome).with_retry(retry));
     }
     let outcome = match first_field(&message.body) {
         None | Some(0) => Outcome::Success,

@@ -9,6 +9,9 @@ use volo_core::DecodeLimits;
 
 use super::{BinaryReader, CompactReader, DecodeError, Protocol, Reader, Type};
 
+/// A walk builds nothing and counts its levels itself.
+const NO_LIMITS: DecodeLimits = DecodeLimits { depth_max: 0, memory_max: 0 };
+
 /// What a [`Scanner`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scan {
@@ -73,15 +76,16 @@ impl Scanner {
                 Err(error) => return Err(error),
             }
         }
-        let Some(rest) = bytes.get(self.at..) else {
-            return self.partial(self.at);
+        let start = self.at;
+        let Some(rest) = bytes.get(start..) else {
+            return self.partial(start);
         };
-        let limits = DecodeLimits { depth_max: 0, memory_max: 0 };
         let walked = match self.protocol {
-            Protocol::Binary => self.walk(BinaryReader::borrowed(rest, limits)),
-            Protocol::Compact => self.walk(CompactReader::borrowed(rest, limits)),
+            Protocol::Binary => self.walk(start, BinaryReader::borrowed(rest, NO_LIMITS)),
+            Protocol::Compact => self.walk(start, CompactReader::borrowed(rest, NO_LIMITS)),
         };
         match walked {
+            _ if self.at > self.len_max => Err(DecodeError::TooLong),
             Ok(()) => Ok(Scan::Complete(self.at)),
             Err(DecodeError::UnexpectedEnd) => self.partial(self.at.max(bytes.len() + 1)),
             Err(error) => Err(error),
@@ -96,66 +100,122 @@ impl Scanner {
         Ok(Scan::Partial(len))
     }
 
-    fn walk<R: Reader>(&mut self, mut reader: R) -> Result<(), DecodeError> {
-        let start = self.at;
+    fn walk<R: Reader>(&mut self, start: usize, mut reader: R) -> Result<(), DecodeError> {
         while let (levels, Some(open)) = (self.open.len(), self.open.last_mut()) {
-            let next = match open {
-                Open::Items { left: 0, .. } => None,
-                Open::Items { types, left } => Some(types[usize::from(*left % 2 == 1)]),
-                Open::Fields => match reader.next_field(&mut { R::START })? {
-                    None => None,
-                    Some(head) => Some(head.field_type()?),
-                },
-            };
-            let Some(value) = next else {
-                self.open.pop();
-                self.at = start + reader.position();
-                continue;
-            };
+            let mut walked = 0;
             // The outermost entry is not a level but the value itself.
-            if is_nested(value) && levels > self.depth_max {
-                return Err(DecodeError::TooDeep);
+            let may_nest = levels <= self.depth_max;
+            let inner = match open {
+                Open::Fields => walk_fields(&mut reader, may_nest, &mut walked),
+                Open::Items { types, left } => walk_items(&mut reader, may_nest, *types, left, &mut walked),
+            };
+            if walked > 0 {
+                self.at = start.saturating_add(walked);
             }
-            let in_head =
-                value == Type::Bool && R::PROTOCOL == Protocol::Compact && matches!(open, Open::Fields);
-            let (inner, jump) = if in_head { (None, 0) } else { enter(&mut reader, value)? };
-            // From here on the value counts as walked.
-            if let Open::Items { left, .. } = open {
-                *left -= 1;
+            match inner? {
+                None => drop(self.open.pop()),
+                // Every element takes a byte at least.
+                Some(Open::Items { left, .. }) if left > self.len_max.saturating_sub(self.at) => {
+                    return Err(DecodeError::TooLong);
+                }
+                Some(inner) => self.open.push(inner),
             }
-            let from = start + reader.position();
-            if let Some(inner) = inner {
-                self.push(inner, from)?;
-            }
-            self.at = from.saturating_add(jump);
-            if self.at > self.len_max {
-                return Err(DecodeError::TooLong);
-            }
-            reader.take(jump)?;
         }
-        Ok(())
-    }
-
-    fn push(&mut self, inner: Open, from: usize) -> Result<(), DecodeError> {
-        // Every element takes a byte at least.
-        if let Open::Items { left, .. } = inner
-            && left > self.len_max.saturating_sub(from)
-        {
-            return Err(DecodeError::TooLong);
-        }
-        self.open.push(inner);
         Ok(())
     }
 }
 
+/// Walks over the fields of a struct: to its end, or to one that is entered. `walked` is set behind each.
+fn walk_fields<R: Reader>(
+    reader: &mut R,
+    may_nest: bool,
+    walked: &mut usize,
+) -> Result<Option<Open>, DecodeError> {
+    while let Some(head) = reader.next_field(&mut { R::START })? {
+        let value = head.field_type()?;
+        if value == Type::Bool && R::PROTOCOL == Protocol::Compact {
+            *walked = reader.position(); // the value was in the head
+            continue;
+        }
+        if let Some(len) = flat(reader, value)? {
+            jump(reader, len, walked)?;
+            continue;
+        }
+        match nested(reader, value, may_nest)? {
+            Step::Over(len) => jump(reader, len, walked)?,
+            Step::Into(inner) => {
+                *walked = reader.position();
+                return Ok(Some(inner));
+            }
+        }
+    }
+    *walked = reader.position();
+    Ok(None)
+}
+
+/// Walks over the elements that are left of a container, as [`walk_fields`].
+fn walk_items<R: Reader>(
+    reader: &mut R,
+    may_nest: bool,
+    types: [Type; 2],
+    left: &mut usize,
+    walked: &mut usize,
+) -> Result<Option<Open>, DecodeError> {
+    while *left > 0 {
+        let value = types[*left % 2];
+        if let Some(len) = flat(reader, value)? {
+            *left -= 1;
+            jump(reader, len, walked)?;
+            continue;
+        }
+        let step = nested(reader, value, may_nest)?;
+        *left -= 1;
+        match step {
+            Step::Over(len) => jump(reader, len, walked)?,
+            Step::Into(inner) => {
+                *walked = reader.position();
+                return Ok(Some(inner));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Passes over `len` bytes, which count as walked even if they are still to come.
+#[inline(always)]
+fn jump<R: Reader>(reader: &mut R, len: usize, walked: &mut usize) -> Result<(), DecodeError> {
+    *walked = reader.position().saturating_add(len);
+    match reader.take(len) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(DecodeError::UnexpectedEnd),
+    }
+}
+
 /// Bytes of the value of this type, encoded as in a container, that `bytes` start with.
-pub(super) fn value_len(
+pub(crate) fn value_len(
     protocol: Protocol,
     value: Type,
     depth_max: u32,
     bytes: &[u8],
 ) -> Result<usize, DecodeError> {
-    match Scanner::value(protocol, value, depth_max, bytes.len()).advance(bytes) {
+    let (step, at) = match protocol {
+        Protocol::Binary => first_step(BinaryReader::borrowed(bytes, NO_LIMITS), value, depth_max > 0)?,
+        Protocol::Compact => first_step(CompactReader::borrowed(bytes, NO_LIMITS), value, depth_max > 0)?,
+    };
+    let open = match step {
+        Step::Over(len) if len > bytes.len() - at => return Err(cut(len)),
+        Step::Over(len) => return Ok(at + len),
+        Step::Into(inner) => inner,
+    };
+    if let Open::Items { left, .. } = open
+        && left > bytes.len() - at
+    {
+        return Err(DecodeError::BadLength);
+    }
+    // This value is one level, so there is one less for those inside.
+    let (depth_max, len_max) = (depth_max as usize - 1, bytes.len());
+    let mut scanner = Scanner { protocol, depth_max, len_max, at, header: false, open: vec![open] };
+    match scanner.advance(bytes) {
         Ok(Scan::Complete(len)) => Ok(len),
         Ok(Scan::Partial(_)) => Err(DecodeError::UnexpectedEnd),
         Err(DecodeError::TooLong) => Err(DecodeError::BadLength),
@@ -163,65 +223,96 @@ pub(super) fn value_len(
     }
 }
 
-/// Reads a number or a head: what is to be walked next, and the bytes to jump over before it.
-fn enter<R: Reader>(reader: &mut R, value: Type) -> Result<(Option<Open>, usize), DecodeError> {
+/// Why `len` bytes can't follow.
+fn cut(len: usize) -> DecodeError {
+    if i32::try_from(len).is_ok() { DecodeError::UnexpectedEnd } else { DecodeError::BadLength }
+}
+
+fn first_step<R: Reader>(mut reader: R, value: Type, may_nest: bool) -> Result<(Step, usize), DecodeError> {
+    let step = match flat(&mut reader, value)? {
+        Some(len) => Step::Over(len),
+        None => nested(&mut reader, value, may_nest)?,
+    };
+    Ok((step, reader.position()))
+}
+
+/// How a walk goes on behind a number or a head.
+enum Step {
+    /// Over so many bytes.
+    Over(usize),
+    /// Into a struct or container.
+    Into(Open),
+}
+
+/// Reads what comes before the bytes to jump over; gives their number, or `None` for a struct or container.
+#[inline(always)]
+fn flat<R: Reader>(reader: &mut R, value: Type) -> Result<Option<usize>, DecodeError> {
+    if value == Type::String {
+        return Ok(Some(reader.text_head()?));
+    }
     if let Some(width) = width(R::PROTOCOL, value) {
-        return Ok((None, width));
+        return Ok(Some(width));
     }
     match value {
         Type::I16 => drop(reader.i16()?),
         Type::I32 => drop(reader.i32()?),
         Type::I64 => drop(reader.i64()?),
-        Type::String => return Ok((None, reader.text_head()?)),
-        Type::Struct => return Ok((Some(Open::Fields), 0)),
-        Type::List | Type::Set => {
-            let (element, count) = reader.list_head()?;
-            return items(R::PROTOCOL, [element; 2], count, count);
-        }
+        _ => return Ok(None),
+    }
+    Ok(Some(0))
+}
+
+/// Reads the head of a struct or container.
+#[inline(never)]
+fn nested<R: Reader>(reader: &mut R, value: Type, may_nest: bool) -> Result<Step, DecodeError> {
+    if !may_nest {
+        return Err(DecodeError::TooDeep);
+    }
+    match value {
+        Type::Struct => Ok(Step::Into(Open::Fields)),
         Type::Map => {
             let (key, value, count) = reader.map_head()?;
-            return items(R::PROTOCOL, [key, value], count, count.saturating_mul(2));
+            items(R::PROTOCOL, [key, value], count, count.saturating_mul(2))
         }
-        Type::Bool | Type::I8 | Type::Double | Type::Uuid => {}
+        _ => {
+            let (element, count) = reader.list_head()?;
+            items(R::PROTOCOL, [element; 2], count, count)
+        }
     }
-    Ok((None, 0))
 }
 
 /// A container's elements: jumped over at once if their width is fixed.
-fn items(
-    protocol: Protocol,
-    codes: [u8; 2],
-    count: usize,
-    left: usize,
-) -> Result<(Option<Open>, usize), DecodeError> {
+fn items(protocol: Protocol, codes: [u8; 2], count: usize, left: usize) -> Result<Step, DecodeError> {
     if count == 0 {
-        return Ok((None, 0));
+        return Ok(Step::Over(0));
     }
     let [Some(first), Some(second)] = codes.map(Type::from_code) else {
         return Err(DecodeError::WrongType);
     };
     if let (Some(first), Some(second)) = (width(protocol, first), width(protocol, second)) {
-        return Ok((None, (first + second).saturating_mul(left) / 2));
+        return Ok(Step::Over((first + second).saturating_mul(left) / 2));
     }
-    Ok((Some(Open::Items { types: [first, second], left }), 0))
-}
-
-/// Whether a value is a level of nesting, empty or not.
-fn is_nested(value: Type) -> bool {
-    matches!(value, Type::Struct | Type::List | Type::Set | Type::Map)
+    Ok(Step::Into(Open::Items { types: [first, second], left }))
 }
 
 /// Bytes of a value, if they are the same for all values of its type.
+#[inline(always)]
 fn width(protocol: Protocol, value: Type) -> Option<usize> {
-    let binary = protocol == Protocol::Binary;
-    match value {
-        Type::Bool | Type::I8 => Some(1),
-        Type::I16 if binary => Some(2),
-        Type::I32 if binary => Some(4),
-        Type::I64 if binary => Some(8),
-        Type::Double => Some(8),
-        Type::Uuid => Some(16),
-        _ => None,
+    const fn widths(i16: u8, i32: u8, i64: u8) -> [u8; 17] {
+        let mut widths = [0; 17];
+        widths[Type::Bool as usize] = 1;
+        widths[Type::I8 as usize] = 1;
+        widths[Type::Double as usize] = 8;
+        widths[Type::I16 as usize] = i16;
+        widths[Type::I32 as usize] = i32;
+        widths[Type::I64 as usize] = i64;
+        widths[Type::Uuid as usize] = 16;
+        widths
+    }
+    const WIDTHS: [[u8; 17]; 2] = [widths(2, 4, 8), widths(0, 0, 0)];
+    match WIDTHS[protocol as usize][value as usize] {
+        0 => None,
+        width => Some(width.into()),
     }
 }
 
@@ -246,14 +337,13 @@ fn binary_header(bytes: &[u8], len_max: usize) -> Result<usize, DecodeError> {
 
 /// Bytes of a Compact message header: magic number, version and type, sequence id, name.
 fn compact_header(bytes: &[u8], len_max: usize) -> Result<usize, DecodeError> {
-    let limits = DecodeLimits { depth_max: 0, memory_max: 0 };
     let version_ok = bytes.first().is_none_or(|magic| *magic == 0x82)
         && bytes.get(1).is_none_or(|version| version & 0x1f == 1);
     if !version_ok {
         return Err(DecodeError::BadHeader);
     }
     let rest = bytes.get(2..).ok_or(DecodeError::UnexpectedEnd)?;
-    let mut reader = CompactReader::borrowed(rest, limits);
+    let mut reader = CompactReader::borrowed(rest, NO_LIMITS);
     reader.text_head()?; // the sequence id, encoded like a length
     let name = reader.text_head()?;
     let len = name.saturating_add(2 + reader.position());

@@ -44,7 +44,7 @@ pub(super) fn transcode_value(
     from: Protocol,
     to: Protocol,
 ) -> Result<Vec<u8>, DecodeError> {
-    let limits = DecodeLimits { depth_max: 64, memory_max: usize::MAX };
+    let limits = DecodeLimits { depth_max: u32::MAX, memory_max: usize::MAX };
     match (from, to) {
         (Protocol::Binary, Protocol::Compact) => {
             let mut reader = BinaryReader::borrowed(value, limits);

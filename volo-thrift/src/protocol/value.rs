@@ -7,7 +7,7 @@ use faststr::FastStr;
 
 use super::{DecodeError, Reader, Sizer, Type, Writer, input::INLINE_MAX};
 
-/// Elements that a list reserves at once; beyond these it grows as they arrive.
+/// Elements that a list reserves at first; from then on it at most doubles.
 const RESERVE_MAX: usize = 4096;
 
 /// Anything with a Thrift encoding: base types, containers, and every generated type.
@@ -90,15 +90,31 @@ pub trait Value: Default + Clone + Send + Sync + 'static {
         count: usize,
         reader: &mut R,
     ) -> Result<(), DecodeError> {
-        values.reserve_exact(count.min(RESERVE_MAX));
-        for _ in 0..count {
+        append(values, count, |values| {
             values.push(Self::default());
-            if let Some(last) = values.last_mut() {
-                last.decode(reader)?;
-            }
-        }
-        Ok(())
+            values.last_mut().map_or(Ok(()), |last| last.decode(reader))
+        })
     }
+}
+
+/// Calls `push` `count` times, making room in steps: what a peer claims is only reserved as its bytes arrive, and
+/// never more than it claimed.
+#[inline(always)]
+pub(super) fn append<T>(
+    values: &mut Vec<T>,
+    count: usize,
+    mut push: impl FnMut(&mut Vec<T>) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    let mut left = count;
+    while left > 0 {
+        let step = left.min(values.len().max(RESERVE_MAX));
+        values.reserve_exact(step);
+        for _ in 0..step {
+            push(values)?;
+        }
+        left -= step;
+    }
+    Ok(())
 }
 
 impl Value for bool {

@@ -11,6 +11,8 @@
 //! A turn that ends without asking for another has registered this task with whatever can let it go on: the
 //! transport, the calls under way, the shutdown, the timer.
 
+mod ending;
+
 use std::{
     future::Future,
     pin::Pin,
@@ -21,16 +23,13 @@ use std::{
 
 use bytes::Bytes;
 use tokio::time::Sleep;
-use volo_core::{
-    Error, ErrorKind, Peer, Result, Size,
-    net::Link,
-    shutdown::{Phase, Watcher},
-};
+use volo_core::{Error, ErrorKind, Peer, Result, Size, net::Link, shutdown::Watcher};
 
+use self::ending::Stage;
 use super::{
     budget::Share,
     core::Core,
-    framer::{DiscardFramer, WatchedFramer},
+    framer::WatchedFramer,
     job::{Calls, Job},
     reply::{Reply, Ticket},
     stall::{Sight, Stalls},
@@ -51,12 +50,6 @@ const TIMED: u64 = 16;
 
 /// Frames in the making up to this size never count as too much.
 const PARTIAL_FREE: usize = 16 << 10;
-
-/// How long a peer that was told of the shutdown may still send, to be told that nothing of it is executed.
-const FAREWELL: Duration = Duration::from_millis(50);
-
-/// How long the peer may take to end its side, so that the last replies aren't lost in a reset.
-const LINGER: Duration = Duration::from_millis(100);
 
 /// The task of one connection; ends when the connection does.
 pub(super) struct Connection {
@@ -84,36 +77,6 @@ pub(super) struct Connection {
     /// When `sleep` will wake this task; `None` if it wasn't polled yet.
     armed: Option<Instant>,
     watcher: Option<Watcher>,
-}
-
-/// How far the connection is on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Calls are taken.
-    Serving,
-    /// The server shuts down. What is already there is taken, up to so many frames more.
-    Draining(u32),
-    /// What comes is refused, with the word that it was not executed, at least until then.
-    Refusing(Instant),
-    /// No more is read; what is under way is answered.
-    Finishing,
-    /// This side of the stream is being ended.
-    Closing,
-    /// What the peer still sends is thrown away, until then at most.
-    Lingering(Instant),
-}
-
-impl Stage {
-    fn is_open(self) -> bool {
-        matches!(self, Stage::Serving | Stage::Draining(_) | Stage::Refusing(_))
-    }
-
-    fn until(self) -> Option<Instant> {
-        match self {
-            Stage::Refusing(until) | Stage::Lingering(until) => Some(until),
-            _ => None,
-        }
-    }
 }
 
 /// What one turn has done so far.
@@ -189,55 +152,29 @@ impl Connection {
                 && calls.count() < limits.in_flight_max
                 && calls.bytes() < limits.in_flight_bytes_max
                 && !self.share.is_exhausted();
-        self.stage.is_open()
-            && room_for_calls
-            && self.held.is_none()
-            && self.unwritten.is_none()
-            && self.link.buffered() < limits.write_buffer_max
+        self.stage.is_open() && room_for_calls && self.held.is_none() && self.has_room()
     }
 
-    fn heed_shutdown(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        while let Some(Poll::Ready(phase)) = self.watcher.as_mut().map(|watcher| watcher.poll_change(cx)) {
-            if phase == Phase::Over {
-                return Err(Error::new(ErrorKind::Draining, "connection outlived drain_timeout"));
-            }
-            if self.stage == Stage::Serving {
-                self.stage = Stage::Draining(TURN_REQUESTS);
-                self.announce(cx)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells a multiplexing peer to send no more. Others learn it from their next reply or from the end.
-    fn announce(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        let Some(dialect) = self.notify.filter(|_| self.unwritten.is_none()) else { return Ok(()) };
-        let mut notice = Reply::closing(dialect);
-        let written = notice.poll_write(cx, &mut *self.link, &mut self.header, &self.core.limits);
-        match written {
-            Poll::Ready(written) => written,
-            Poll::Pending => {
-                self.unwritten = Some(Box::new(notice));
-                Ok(())
-            }
-        }
+    /// Whether another reply may be written now.
+    fn has_room(&self) -> bool {
+        self.unwritten.is_none() && self.link.buffered() < self.core.limits.write_buffer_max
     }
 
     /// Writes the replies of calls that went on in tasks of their own.
     fn answer_finished(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Result<()> {
         if let Some(reply) = self.unwritten.take() {
-            self.answer(cx, turn, *reply)?;
+            self.answer(cx, turn, Some(*reply))?;
         }
-        while self.unwritten.is_none() && self.link.buffered() < self.core.limits.write_buffer_max {
+        while self.has_room() {
             let Some((ticket, result)) = self.calls.poll_finished(cx) else { return Ok(()) };
-            if let Some(reply) = ticket.reply(result) {
-                self.answer(cx, turn, reply)?;
-            }
+            self.answer(cx, turn, ticket.reply(result))?;
         }
         Ok(())
     }
 
-    fn answer(&mut self, cx: &mut Context<'_>, turn: &mut Turn, mut reply: Reply) -> Result<()> {
+    /// Writes a reply, if there is one to be given, and flushes now and then.
+    fn answer(&mut self, cx: &mut Context<'_>, turn: &mut Turn, reply: Option<Reply>) -> Result<()> {
+        let Some(mut reply) = reply else { return Ok(()) };
         if self.stage != Stage::Serving {
             reply.mark_closing();
         }
@@ -272,8 +209,10 @@ impl Connection {
                 }
                 Poll::Ready(Err(error)) => {
                     self.stage = Stage::Finishing;
-                    let wire_error = WireError::of(&error).cloned().ok_or(error)?;
-                    self.refuse_bytes(cx, turn, &wire_error)?;
+                    match WireError::of(&error) {
+                        Some(error) => self.refuse_bytes(cx, turn, error)?,
+                        None => self.peer_ended = true,
+                    }
                 }
             }
         }
@@ -283,16 +222,18 @@ impl Connection {
     fn take_frame(&mut self, cx: &mut Context<'_>, turn: &mut Turn, frame: Bytes) -> Result<()> {
         turn.requests += 1;
         self.frames += 1;
-        if let Stage::Draining(left) = &mut self.stage {
-            *left -= 1;
-            if *left == 0 {
-                self.stage = Stage::Refusing(turn.now + FAREWELL);
-            }
-        }
+        self.stage.take_one(turn.now);
         let arrived = self.arrival(frame.len()).unwrap_or(turn.now);
         let dialect = self.framer.dialect().ok_or_else(|| Error::internal("a frame of no dialect"))?;
         match wire::parse(frame, dialect, &self.core.limits) {
-            Ok(incoming) => self.start_or_hold(cx, turn, Ticket::new(&incoming, arrived), incoming),
+            Ok(incoming) => match Reply::to_hello(&incoming, self.core.instance, &self.peer) {
+                None => {
+                    let late = matches!(self.stage, Stage::Refusing(_));
+                    let ticket = Ticket::new(&incoming, arrived, late, &self.core);
+                    self.start_or_hold(cx, turn, ticket, incoming)
+                }
+                Some(hello) => self.answer(cx, turn, Some(hello)),
+            },
             Err(error) => self.refuse_bytes(cx, turn, &error),
         }
     }
@@ -311,10 +252,7 @@ impl Connection {
         if !farewell.is_empty() {
             return self.say(cx, farewell);
         }
-        match Reply::to_wire_error(error) {
-            Some(reply) => self.answer(cx, turn, reply),
-            None => Ok(()),
-        }
+        self.answer(cx, turn, Reply::to_wire_error(error))
     }
 
     /// Writes plain bytes, unless the transport has no room.
@@ -336,7 +274,8 @@ impl Connection {
         ticket: Ticket,
         incoming: Incoming,
     ) -> Result<()> {
-        if self.calls.is_alone() || !ticket.may_overtake && self.calls.count() > 0 {
+        let must_wait = self.calls.is_alone() || !ticket.may_overtake && self.calls.count() > 0;
+        if must_wait || !self.has_room() {
             self.held = Some(Box::new((ticket, incoming)));
             return Ok(());
         }
@@ -354,36 +293,29 @@ impl Connection {
         ticket: Ticket,
         incoming: Incoming,
     ) -> Result<()> {
-        let refusing = matches!(self.stage, Stage::Refusing(_));
-        let (route, request) = match self.core.admit(incoming, &self.peer, ticket.arrived, turn.now, refusing)
-        {
+        let (route, request) = match self.core.admit(&ticket, incoming, &self.peer, turn.now) {
             Ok(admitted) => admitted,
-            Err(exception) => return self.answer_option(cx, turn, ticket.exception(exception)),
+            Err(exception) => return self.answer(cx, turn, ticket.exception(exception)),
         };
         let (blocking, slow) = (route.blocking, route.pace.is_slow());
         let ticket = ticket.routed(route);
         let timed = (slow || self.frames % TIMED == 1).then(|| route.clone());
-        let mut job = Job::new(|| self.core.stack.call(cx, request), timed);
+        let mut job = Job::new(|| self.core.stack.call(cx, route, request), timed);
         if !blocking
             && !slow
             && let Poll::Ready(result) = Pin::new(&mut job).poll(cx)
         {
-            return self.answer_option(cx, turn, ticket.reply(result));
+            return self.answer(cx, turn, ticket.reply(result));
         }
         self.calls.spawn(cx, ticket, job, blocking);
+        // A slow call is about to take this thread: a further turn makes the runtime wake another one for the rest.
+        turn.again |= slow;
         Ok(())
-    }
-
-    fn answer_option(&mut self, cx: &mut Context<'_>, turn: &mut Turn, reply: Option<Reply>) -> Result<()> {
-        match reply {
-            Some(reply) => self.answer(cx, turn, reply),
-            None => Ok(()),
-        }
     }
 
     /// Hands the replies to the transport; true when it took them all.
     fn flush(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Result<bool> {
-        let was_full = self.unwritten.is_some() || self.link.buffered() >= self.core.limits.write_buffer_max;
+        let was_full = !self.has_room();
         let before = self.link.flushed();
         let flushed = self.link.poll_flush(cx)?.is_ready();
         // What waited for room may go on now, and nothing else would wake this task.
@@ -407,44 +339,6 @@ impl Connection {
         Err(Error::new(ErrorKind::Overloaded, text))
     }
 
-    /// Goes on to the next stage once this one has nothing left to do; true when the connection is over.
-    fn advance(&mut self, cx: &mut Context<'_>, turn: &mut Turn, flushed: bool) -> Result<bool> {
-        loop {
-            let quiet = self.is_quiet();
-            self.stage = match self.stage {
-                // All there was has been taken. A peer that was told is given time to hear it, any other learns it
-                // from the end of the stream.
-                Stage::Draining(_) if !turn.again && self.notify.is_some() => {
-                    Stage::Refusing(turn.now + FAREWELL)
-                }
-                Stage::Draining(_) if !turn.again && quiet => Stage::Finishing,
-                Stage::Refusing(until) if turn.now >= until && quiet => Stage::Finishing,
-                Stage::Finishing if quiet && flushed => Stage::Closing,
-                Stage::Closing => match self.link.poll_close(cx)? {
-                    Poll::Pending => return Ok(false),
-                    Poll::Ready(()) if self.peer_ended => return Ok(true),
-                    Poll::Ready(()) => Stage::Lingering(turn.now + LINGER),
-                },
-                Stage::Lingering(until) => return Ok(turn.now >= until || self.discard(cx, turn)),
-                _ => return Ok(false),
-            };
-        }
-    }
-
-    /// Throws away what the peer still sends; true when it has ended its side, one way or another.
-    fn discard(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> bool {
-        for _ in 0..TURN_REQUESTS {
-            match self.link.poll_recv(cx, &mut DiscardFramer) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(Some(_))) => {}
-                Poll::Ready(Ok(None)) => return true,
-                Poll::Ready(Err(_)) => return false, // unreadable: just give the peer its time
-            }
-        }
-        turn.again = true;
-        false
-    }
-
     /// Ends a connection whose peer was silent for too long, else sees to being woken when it will have been.
     fn check_time(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Result<()> {
         let sight = Sight {
@@ -452,7 +346,7 @@ impl Connection {
             partial: self.link.partial(),
             wanted: self.framer.wanted(),
             reading: self.is_reading() && !turn.again,
-            unsent: self.link.buffered(),
+            unsent: self.link.buffered() + usize::from(self.unwritten.is_some()),
             flushed: self.link.flushed(),
             busy: !self.is_quiet(),
         };
@@ -496,5 +390,17 @@ impl Drop for Connection {
         if let Some(watcher) = self.watcher.take() {
             self.calls.outlive(watcher);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let state = size_of::<Connection>();
+        let timer = size_of::<Sleep>();
+        assert!(state + timer < 1024, "{state} and {timer} bytes");
     }
 }

@@ -2,14 +2,20 @@
 
 use std::{sync::Arc, time::Instant};
 
+use faststr::FastStr;
 use volo_core::{Body, Context, Error, ErrorKind, Origin, Peer, Request, Retry};
 
 use super::{
     budget::Budget,
+    reply::Ticket,
     router::{Route, Router},
     stack::Stack,
 };
-use crate::{ApplicationException, ApplicationKind, Limits, meta, wire::Incoming};
+use crate::{
+    ApplicationException, ApplicationKind, Limits,
+    meta::{self, InstanceId},
+    wire::Incoming,
+};
 
 /// The services, the layers around them, and the limits.
 pub(super) struct Core {
@@ -17,6 +23,11 @@ pub(super) struct Core {
     pub(super) stack: Stack,
     pub(super) limits: Limits,
     pub(super) budget: Arc<Budget>,
+    /// Whether replies carry checksums although their calls did not.
+    pub(super) checksums: bool,
+    pub(super) instance: InstanceId,
+    /// What a client that announced itself is told.
+    pub(super) advert: FastStr,
 }
 
 impl Core {
@@ -26,22 +37,21 @@ impl Core {
     /// Why the call is not executed.
     pub(super) fn admit(
         &self,
+        ticket: &Ticket,
         incoming: Incoming,
         peer: &Arc<Peer>,
-        arrived: Instant,
         now: Instant,
-        draining: bool,
     ) -> Result<(&Arc<Route>, Request), ApplicationException> {
         let Incoming { header, head, body, .. } = incoming;
         if !head.kind.is_request() {
             let text = format!("a server takes calls, not messages of type {}", head.kind as u8);
             return Err(ApplicationException::new(ApplicationKind::INVALID_MESSAGE_TYPE, text));
         }
-        if draining {
+        if ticket.late {
             let error = Error::new(ErrorKind::Draining, "server is shutting down");
             return Err(ApplicationException::from(&error));
         }
-        let mut context = meta::read_request(header.as_ref(), &head, arrived);
+        let mut context = meta::read_request(header.as_ref(), &head, ticket.arrived);
         if context.deadline.is_some_and(|deadline| deadline <= now) {
             return Err(ApplicationException::from(&expired(&context)));
         }

@@ -8,7 +8,17 @@
 //! [`BoundServer::serve`] takes connections until told to stop. [`Server::run`] is all of these in one.
 //!
 //! A connection may speak any framing and protocol, even a different one with each message; an answer is always in
-//! the dialect of its question.
+//! the dialect of its question. What the peer gets:
+//!
+//! | case | answer |
+//! |---|---|
+//! | result, declared exception | the result struct |
+//! | business status | TTHeader: an empty result and the status in the header; else an application exception |
+//! | application exception, error of a layer | an application exception, marked if the call was not executed |
+//! | oneway method, however called; any method called oneway | none, it is just executed |
+//! | unknown method or service, arguments that can't be decoded, panic of a handler | an application exception |
+//! | a message that can't be parsed | an application exception as far as name and id are known |
+//! | bytes whose message has no known end | the same, then the connection ends |
 #![forbid(unsafe_code)]
 
 mod accept;
@@ -37,7 +47,10 @@ use volo_core::{
 
 pub use self::stack::Dispatch;
 use self::{budget::Budget, core::Core, router::Router, stack::Stack};
-use crate::{Limits, Service};
+use crate::{
+    Limits, Service,
+    meta::{Advert, InstanceId},
+};
 
 /// The settings of a server.
 ///
@@ -57,6 +70,7 @@ pub struct Server<L = Identity> {
     services: Vec<Arc<dyn Service>>,
     blocking: Vec<String>,
     service_name_required: bool,
+    checksums: bool,
     limits: Limits,
     listen: ListenOptions,
     layers: ServiceBuilder<L>,
@@ -69,6 +83,7 @@ impl Server {
             services: Vec::new(),
             blocking: Vec::new(),
             service_name_required: false,
+            checksums: false,
             limits: Limits::default(),
             listen: ListenOptions::default(),
             layers: ServiceBuilder::new(),
@@ -102,6 +117,7 @@ impl<L> Server<L> {
             services: self.services,
             blocking: self.blocking,
             service_name_required: self.service_name_required,
+            checksums: self.checksums,
             limits: self.limits,
             listen: self.listen,
             layers: self.layers.layer(layer),
@@ -132,6 +148,13 @@ impl<L> Server<L> {
         self.service_name_required = true;
         self
     }
+
+    /// Lets every reply in TTHeader carry a checksum (CRC32C) of its payload. Calls that carry one are checked, and
+    /// answered with one, anyway.
+    pub fn checksums(mut self) -> Self {
+        self.checksums = true;
+        self
+    }
 }
 
 impl<L> Server<L>
@@ -152,7 +175,16 @@ where
         let receive_max = self.limits.receive_memory_max.unwrap_or_else(resources::receive_memory_max);
         let link = LinkOptions { buffered_max: self.limits.write_buffer_max, ..self.listen.link };
         let listen = ListenOptions { link, ..self.listen };
-        let core = Core { router, stack, limits: self.limits, budget: Budget::new(receive_max) };
+        let instance = InstanceId::random();
+        let core = Core {
+            router,
+            stack,
+            limits: self.limits,
+            budget: Budget::new(receive_max),
+            checksums: self.checksums,
+            instance,
+            advert: Advert { mux: true, instance }.to_text(),
+        };
         Ok(BuiltServer { core: Arc::new(core), listen })
     }
 

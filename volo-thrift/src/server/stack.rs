@@ -1,6 +1,8 @@
 //! The layers around the services, boxed once.
 
 use std::{
+    any::Any,
+    future::ready,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -9,7 +11,10 @@ use tokio::time::Instant;
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use volo_core::{BoxError, Error, Request, Response, Result};
 
-use super::{core, router::Router};
+use super::{
+    core,
+    router::{Route, Router},
+};
 use crate::HandlerFuture;
 
 /// The innermost service: finds the method and starts its handler.
@@ -41,14 +46,14 @@ impl Service<Request> for Dispatch {
             Ok(route) => route.service.call(route.index, request),
             Err(exception) => {
                 let response = crate::handler::failure(request.context, exception);
-                Box::pin(std::future::ready(Ok(response)))
+                Box::pin(ready(Ok(response)))
             }
         }
     }
 }
 
-/// All layers and the services behind them.
-pub(super) struct Stack(BoxCloneSyncService<Request, Response, Error>);
+/// All layers and the services behind them; `None` if there are no layers.
+pub(super) struct Stack(Option<BoxCloneSyncService<Request, Response, Error>>);
 
 impl Stack {
     pub(super) fn new<S>(service: S) -> Self
@@ -57,21 +62,29 @@ impl Stack {
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
     {
-        Stack(BoxCloneSyncService::new(service.map_err(|error| Error::from_boxed(error.into()))))
+        if (&service as &dyn Any).is::<Dispatch>() {
+            return Stack(None);
+        }
+        Stack(Some(BoxCloneSyncService::new(service.map_err(|error| Error::from_boxed(error.into())))))
     }
 
     /// Starts a call on a clone of its own, so that a permit or place in a queue, which some layers hand out when
     /// they become ready, belongs to this call and ends with it.
-    pub(super) fn call(&self, cx: &mut Context<'_>, request: Request) -> HandlerFuture {
-        let mut service = self.0.clone();
-        match service.poll_ready(cx) {
-            Poll::Ready(Ok(())) => service.call(request),
-            Poll::Ready(Err(error)) => Box::pin(std::future::ready(Err(error))),
+    pub(super) fn call(&self, cx: &mut Context<'_>, route: &Route, request: Request) -> HandlerFuture {
+        let Some(layers) = &self.0 else {
+            return route.service.call(route.index, request);
+        };
+        let mut layers = layers.clone();
+        match layers.poll_ready(cx) {
+            Poll::Ready(Ok(())) => layers.call(request),
+            Poll::Ready(Err(error)) => Box::pin(ready(Err(error))),
             Poll::Pending => Box::pin(async move {
-                let service = service.ready().await?;
-                let expired =
-                    request.context.deadline.is_some_and(|deadline| deadline <= Instant::now().into_std());
-                if expired { Err(core::expired(&request.context)) } else { service.call(request).await }
+                let layers = layers.ready().await?;
+                let now = Instant::now().into_std();
+                if request.context.deadline.is_some_and(|deadline| deadline <= now) {
+                    return Err(core::expired(&request.context));
+                }
+                layers.call(request).await
             }),
         }
     }

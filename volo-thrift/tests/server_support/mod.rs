@@ -173,7 +173,7 @@ const fn method(name: &'static str, oneway: bool) -> Method {
     Method { service: "Probe", name, oneway, idempotent: false }
 }
 
-static METHODS: [Method; 11] = [
+pub static METHODS: [Method; 12] = [
     method("echo", false),
     method("slow", false),
     method("boom", false),
@@ -185,6 +185,7 @@ static METHODS: [Method; 11] = [
     method("big", false),
     method("whoami", false),
     method("tree", false),
+    method("hog", false),
 ];
 
 impl Service for Probe {
@@ -230,6 +231,10 @@ impl Service for Probe {
             }),
             9 => handle(request, async move |_: Text| ok(whoami().into())),
             10 => handle(request, async move |args: Node| ok(args.name)),
+            11 => handle(request, async move |args: Text| {
+                std::thread::sleep(Duration::from_millis(args.text.parse().unwrap()));
+                ok(args.text)
+            }),
             _ => unknown_method(request),
         }
     }
@@ -309,6 +314,7 @@ pub struct Answer {
     pub result: Result<FastStr, (i32, String)>,
     pub notes: Notes,
     pub backward: Option<FastStr>,
+    pub checksum: bool,
 }
 
 impl Answer {
@@ -403,7 +409,9 @@ impl Caller {
                 MethodResult::Missing => Ok(FastStr::empty()),
             },
         };
-        Ok(Some(Answer { id: message.head.sequence_id, name: message.head.name, result, notes, backward }))
+        let checksum = message.header.is_some_and(|header| header.checksum);
+        let MessageHead { sequence_id: id, name, .. } = message.head;
+        Ok(Some(Answer { id, name, result, notes, backward, checksum }))
     }
 
     /// The next answer, which must come.

@@ -5,11 +5,8 @@ use volo_core::DecodeLimits;
 
 use super::{CODES, FALSE, TRUE, unzigzag};
 use crate::protocol::{
-    DecodeError, FieldHead, Protocol, Reader, Slot, Type, UnknownFields, bulk, input::Input,
+    DecodeError, FieldHead, Protocol, Reader, Slot, Type, UnknownFields, bulk, input::Input, value::append,
 };
-
-/// Elements that a list of variable-width numbers reserves at once.
-const RESERVE_MAX: usize = 4096;
 
 /// Reads values in Compact.
 pub struct CompactReader<'a> {
@@ -236,27 +233,24 @@ impl Reader for CompactReader<'_> {
     }
 
     fn i16s(&mut self, to: &mut Vec<i16>, count: usize) -> Result<(), DecodeError> {
-        to.reserve_exact(count.min(RESERVE_MAX));
-        for _ in 0..count {
+        append(to, count, |to| {
             to.push(self.i16()?);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn i32s(&mut self, to: &mut Vec<i32>, count: usize) -> Result<(), DecodeError> {
-        to.reserve_exact(count.min(RESERVE_MAX));
-        for _ in 0..count {
+        append(to, count, |to| {
             to.push(self.i32()?);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn i64s(&mut self, to: &mut Vec<i64>, count: usize) -> Result<(), DecodeError> {
-        to.reserve_exact(count.min(RESERVE_MAX));
-        for _ in 0..count {
+        append(to, count, |to| {
             to.push(self.i64()?);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn doubles(&mut self, to: &mut Vec<f64>, count: usize) -> Result<(), DecodeError> {

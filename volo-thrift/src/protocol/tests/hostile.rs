@@ -122,6 +122,18 @@ fn the_budget_bounds_what_small_bytes_may_claim() {
 }
 
 #[test]
+fn long_lists_take_no_more_than_they_were_charged() {
+    for count in [1, 4096, 4097, 10_000, 100_000] {
+        let bytes = encode(&Holder(vec![7i64; count]), Protocol::Compact);
+        let numbers = decode_bytes::<Holder<Vec<i64>>>(Protocol::Compact, &bytes).unwrap();
+        assert_eq!((numbers.0.len(), numbers.0.capacity()), (count, count));
+        let bytes = encode(&Holder(vec![true; count]), Protocol::Binary);
+        let flags = decode_bytes::<Holder<Vec<bool>>>(Protocol::Binary, &bytes).unwrap();
+        assert_eq!((flags.0.len(), flags.0.capacity()), (count, count));
+    }
+}
+
+#[test]
 fn every_cut_is_an_error() {
     let (sample, node) = (random::sample(0), random::node(3, 2));
     for protocol in BOTH {
