@@ -72,8 +72,7 @@ pub async fn kitex(report: &mut Report, servers: &Servers) -> Result<(), BoxErro
             header::degraded(report, &route).await;
         }
     }
-    let checked =
-        Route { kind: Kind::TtHeader, protocol: Protocol::Binary, address: servers.get("checked")? };
+    let checked = Route { kind: Kind::Checked, protocol: Protocol::Binary, address: servers.get("checked")? };
     header::checksums(report, &checked).await;
     for (kind, server, other) in [(Kind::TtHeader, "stop", "plain"), (Kind::Mux, "stop-mux", "mux")] {
         let [stopping, other] = [servers.get(server)?, servers.get(other)?].map(|address| Route {
@@ -93,6 +92,8 @@ enum Kind {
     Buffered,
     TtHeader,
     TtHeaderFramed,
+    /// TTHeader with checksums.
+    Checked,
     Mux,
 }
 
@@ -123,6 +124,7 @@ impl Route {
             Kind::Buffered => builder.buffered(),
             Kind::TtHeader => builder.ttheader(),
             Kind::TtHeaderFramed => builder.framing(Framing::TtHeaderFramed),
+            Kind::Checked => builder.ttheader().checksums(),
             Kind::Mux => builder.mux(1),
         }
     }
@@ -136,6 +138,7 @@ impl fmt::Display for Route {
             Kind::Buffered => "buffered",
             Kind::TtHeader => "ttheader",
             Kind::TtHeaderFramed => "ttheader-framed",
+            Kind::Checked => "ttheader with checksums",
             Kind::Mux => "mux",
         };
         write!(f, "{protocol} {kind}")

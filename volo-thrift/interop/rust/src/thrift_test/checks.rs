@@ -83,8 +83,7 @@ fn builder<C: ServiceClient>(link: &Link) -> ClientBuilder<C> {
         .protocol(link.protocol)
         .connect_timeout(TIMEOUT)
         .rpc_timeout(TIMEOUT);
-    let builder = if link.framed { builder.framed() } else { builder.buffered() };
-    builder
+    if link.framed { builder.framed() } else { builder.buffered() }
 }
 
 async fn strings(client: &ThriftTestClient) -> Outcome {
