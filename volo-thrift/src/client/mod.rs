@@ -9,9 +9,11 @@
 //! Dropping the future of a call is always safe: it costs at most the connection that this call alone was using.
 #![forbid(unsafe_code)]
 
+mod auto;
 mod builder;
 mod call;
 mod connection;
+mod hello;
 mod mux;
 mod mux_task;
 mod options;
@@ -28,6 +30,8 @@ use volo_core::{
 };
 
 pub use builder::ClientBuilder;
+#[cfg(feature = "pilota")]
+pub(crate) use call::succeeded;
 pub use call::{call, send};
 pub use options::{CallOpt, Tags};
 
