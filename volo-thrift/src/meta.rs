@@ -174,6 +174,11 @@ impl BackwardForm {
     }
 }
 
+/// Whether the sender of this request may take [`Notes::not_executed`] for a failure of its call: Kitex's clients do.
+pub fn ignores_not_executed(header: &Header) -> bool {
+    header.integer(keys::TRANSPORT_TYPE).is_some() && header.string(keys::ANNOUNCE).is_none()
+}
+
 /// Fills an empty reply header; backward metainfo is taken from the handler's context.
 pub fn write_reply(
     header: &mut Header,

@@ -45,7 +45,7 @@ pub(super) struct Ticket {
     pub(super) frame_len: usize,
     /// When the request came.
     pub(super) arrived: Instant,
-    /// Whether it came after the peer could know that the server shuts down.
+    /// Whether it came after the peer could know that the server shuts down, and is to be told so.
     pub(super) late: bool,
 }
 
@@ -65,7 +65,7 @@ impl Ticket {
             may_overtake: header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0),
             frame_len: incoming.body.bytes.len(),
             arrived,
-            late,
+            late: late && !header.is_some_and(meta::ignores_not_executed),
         }
     }
 
