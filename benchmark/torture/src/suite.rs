@@ -1,0 +1,49 @@
+//! The suites there are.
+
+use std::{future::Future, pin::Pin};
+
+use volo_core::BoxError;
+
+use crate::{cancel, hostile, panics, report::Report};
+
+/// What running a suite gives: its figures are in the report, an error is a fault of the suite itself.
+pub type Run<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + 'a>>;
+
+/// One suite.
+pub struct Suite {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it does, and what its size counts.
+    pub about: &'static str,
+    /// The size that counts.
+    pub full: u64,
+    /// The size for every change.
+    pub quick: u64,
+    /// Runs it.
+    pub run: for<'a> fn(u64, &'a mut Report) -> Run<'a>,
+}
+
+/// All of them, in the order in which `all` runs them.
+pub const SUITES: &[Suite] = &[
+    Suite {
+        name: "hostile",
+        about: "bytes made to hurt, to a server and to a client; size: rounds",
+        full: 1,
+        quick: 1,
+        run: |size, report| Box::pin(hostile::run(size, report)),
+    },
+    Suite {
+        name: "cancel",
+        about: "calls of which 30 % are dropped at random points; size: calls",
+        full: 1_000_000,
+        quick: 100_000,
+        run: |size, report| Box::pin(cancel::run(size, report)),
+    },
+    Suite {
+        name: "panics",
+        about: "handlers of which 10 % panic; size: calls",
+        full: 100_000,
+        quick: 20_000,
+        run: |size, report| Box::pin(panics::run(size, report)),
+    },
+];
