@@ -6,6 +6,10 @@
 #![allow(unreachable_pub, reason = "nothing of a program is reachable from elsewhere")]
 
 mod cancel;
+mod conns;
+mod cut;
+mod drain;
+mod fdlimit;
 mod hostile;
 mod meter;
 mod panics;
@@ -14,6 +18,7 @@ mod process;
 mod random;
 mod report;
 mod role;
+mod slowloris;
 mod suite;
 
 mod idl {

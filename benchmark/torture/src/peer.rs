@@ -87,7 +87,9 @@ impl Peer {
     /// The next answer, waited for so long.
     pub async fn answer(&mut self, patience: Duration) -> Answer {
         let until = Instant::now() + patience;
-        let mut framer = DetectFramer::new(&Limits::default());
+        let mut limits = Limits::default();
+        limits.depth_max *= 2; // an echo of the deepest message has empty containers below
+        let mut framer = DetectFramer::new(&limits);
         loop {
             if let Some(answer) = self.take(&mut framer) {
                 return answer;
@@ -130,9 +132,18 @@ impl Peer {
         })
     }
 
-    /// Ends this side of the stream.
-    pub async fn finish(&mut self) {
-        let _ = self.stream.shutdown().await;
+    /// Whether the server ends the connection within so long, whatever it says before.
+    pub async fn is_ended(&mut self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        loop {
+            self.received.clear();
+            let left = until.saturating_duration_since(Instant::now());
+            match timeout(left, self.stream.read_buf(&mut self.received)).await {
+                Err(_) => return false,
+                Ok(Ok(0) | Err(_)) => return true,
+                Ok(Ok(_)) => {}
+            }
+        }
     }
 }
 

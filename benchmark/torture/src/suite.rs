@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use volo_core::BoxError;
 
-use crate::{cancel, hostile, panics, report::Report};
+use crate::{cancel, conns, cut, drain, fdlimit, hostile, panics, report::Report, slowloris};
 
 /// What running a suite gives: its figures are in the report, an error is a fault of the suite itself.
 pub type Run<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + 'a>>;
@@ -45,5 +45,40 @@ pub const SUITES: &[Suite] = &[
         full: 100_000,
         quick: 20_000,
         run: |size, report| Box::pin(panics::run(size, report)),
+    },
+    Suite {
+        name: "drain",
+        about: "shutdowns under load and idle; size: shutdowns",
+        full: 1000,
+        quick: 50,
+        run: |size, report| Box::pin(drain::run(size, report)),
+    },
+    Suite {
+        name: "fdlimit",
+        about: "a server without descriptors; size: rounds",
+        full: 5,
+        quick: 1,
+        run: |size, report| Box::pin(fdlimit::run(size, report)),
+    },
+    Suite {
+        name: "conns",
+        about: "many connections; size: idle ones",
+        full: 10_000,
+        quick: 2000,
+        run: |size, report| Box::pin(conns::run(size, report)),
+    },
+    Suite {
+        name: "slowloris",
+        about: "connections that begin a frame and stop; size: connections",
+        full: 5000,
+        quick: 500,
+        run: |size, report| Box::pin(slowloris::run(size, report)),
+    },
+    Suite {
+        name: "cut",
+        about: "a fault at every byte of requests and replies; size: messages",
+        full: 20,
+        quick: 2,
+        run: |size, report| Box::pin(cut::run(size, report)),
     },
 ];

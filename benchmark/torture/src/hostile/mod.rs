@@ -115,7 +115,10 @@ async fn provoke(address: SocketAddr, row: &Row) -> Result<String, BoxError> {
         Answer::Reply(PROBE) if row.quiet => return Ok("nothing, kept".to_owned()),
         Answer::Reply(_) => "reply".to_owned(),
         Answer::Exception(kind, _) => format!("exception {kind}"),
-        Answer::Foreign(name) => name.to_owned(),
+        Answer::Foreign(name) => {
+            let end = if peer.is_ended(FRAME_TIMEOUT).await { "closed" } else { "hangs" };
+            return Ok(format!("{name}, {end}"));
+        }
         Answer::End if start.elapsed() >= FRAME_TIMEOUT => return Ok("nothing, timed out".to_owned()),
         Answer::End => return Ok("nothing, closed".to_owned()),
         Answer::Silence => return Ok("nothing, hangs".to_owned()),

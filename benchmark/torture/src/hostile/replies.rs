@@ -75,10 +75,12 @@ pub async fn against_client(report: &mut Report) -> Result<(), BoxError> {
 }
 
 fn rows(mode: &'static str) -> Vec<Row> {
+    // On a shared connection, a few replies that nobody waits for are thrown away.
+    let stray = if mode == "mux" { TIMEOUT } else { FAULT };
     let mut rows: Vec<Row> = vec![
         ("end instead of a reply".into(), Reply::End, CLOSED),
         ("reply with another name".into(), Reply::Head(2, "echo", 0), FAULT),
-        ("reply with another sequence id".into(), Reply::Head(2, "tree", 1), FAULT),
+        ("reply with another sequence id".into(), Reply::Head(2, "tree", 1), stray),
         ("a call instead of a reply".into(), Reply::Head(1, "tree", 0), FAULT),
         ("message type 9".into(), Reply::Head(9, "tree", 0), FAULT),
     ];
@@ -189,7 +191,13 @@ async fn serve_one(mut stream: TcpStream, trap: Trap) -> Result<(), BoxError> {
         let reply = trap.lock().map_err(|_| "a poisoned lock")?.clone();
         let bytes = match reply {
             Reply::End => return Ok(()),
-            Reply::Stream(bytes) => bytes,
+            Reply::Stream(mut bytes) => {
+                // Of a TTHeader, what can be right is: its sequence id.
+                if let Some(place) = bytes.get_mut(8..12).filter(|_| call.dialect.framing.has_header()) {
+                    place.copy_from_slice(&id.to_be_bytes());
+                }
+                bytes
+            }
             Reply::Body(body, behind) => both(message(call.dialect, 2, "tree", id, &body), behind),
             Reply::Head(kind, name, off) => message(call.dialect, kind, name, id.wrapping_add(off), &[0]),
         };
