@@ -10,8 +10,11 @@ use crate::{
     report::Report,
 };
 
-/// Descriptors that the server may have.
-const DESCRIPTORS: u32 = 64;
+/// Descriptors that the server may have. By default it keeps 64 of them for other things than connections.
+const DESCRIPTORS: u32 = 128;
+
+/// Connections that want to be served at the same time.
+const CROWD: usize = 200;
 
 /// Runs the suite so many times over; each time with more connections than descriptors, and both with a limit on
 /// connections that is below that of the system and with one that is above.
@@ -24,7 +27,7 @@ pub async fn run(rounds: u64, report: &mut Report) -> Result<(), BoxError> {
         let mut slowest = Duration::ZERO;
         for _ in 0..rounds {
             let mut crowd = Vec::new();
-            for _ in 0..120 {
+            for _ in 0..CROWD {
                 crowd.push(Peer::connect(server.address).await?);
             }
             tokio::time::sleep(Duration::from_millis(300)).await;

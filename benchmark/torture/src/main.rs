@@ -9,6 +9,7 @@ mod cancel;
 mod conns;
 mod cut;
 mod drain;
+mod fair;
 mod fdlimit;
 mod hostile;
 mod meter;
@@ -19,6 +20,7 @@ mod random;
 mod report;
 mod role;
 mod slowloris;
+mod soak;
 mod suite;
 
 mod idl {

@@ -132,6 +132,11 @@ impl Peer {
         })
     }
 
+    /// Throws away what has come so far.
+    pub fn forget(&mut self) {
+        self.received.clear();
+    }
+
     /// Whether the server ends the connection within so long, whatever it says before.
     pub async fn is_ended(&mut self, patience: Duration) -> bool {
         let until = Instant::now() + patience;

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use volo_core::BoxError;
 
-use crate::{cancel, conns, cut, drain, fdlimit, hostile, panics, report::Report, slowloris};
+use crate::{cancel, conns, cut, drain, fair, fdlimit, hostile, panics, report::Report, slowloris, soak};
 
 /// What running a suite gives: its figures are in the report, an error is a fault of the suite itself.
 pub type Run<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + 'a>>;
@@ -80,5 +80,19 @@ pub const SUITES: &[Suite] = &[
         full: 20,
         quick: 2,
         run: |size, report| Box::pin(cut::run(size, report)),
+    },
+    Suite {
+        name: "fair",
+        about: "connections that take more than their share; size: seconds per case",
+        full: 10,
+        quick: 2,
+        run: |size, report| Box::pin(fair::run(size, report)),
+    },
+    Suite {
+        name: "soak",
+        about: "calls of which 30 % go wrong; size: seconds",
+        full: 600,
+        quick: 60,
+        run: |size, report| Box::pin(soak::run(size, report)),
     },
 ];
