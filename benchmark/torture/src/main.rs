@@ -12,6 +12,8 @@ mod drain;
 mod fair;
 mod fdlimit;
 mod hostile;
+#[cfg(test)]
+mod limits;
 mod meter;
 mod panics;
 mod peer;
