@@ -23,8 +23,10 @@ use crate::{
     report::Report,
 };
 
+const MODES: [&str; 3] = ["ttheader", "framed", "mux"];
+
 /// How long a call may take; a fault that is just a wait ends with it.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long it may take until a good call succeeds again.
 const RECOVERY: Duration = Duration::from_secs(2);
@@ -57,15 +59,18 @@ pub async fn run(messages: u64, report: &mut Report) -> Result<(), BoxError> {
     let mut server = Server::start(&[])?;
     let mut other = Server::start(&[])?;
     let before = (server.meter()?, server.descriptors()?);
-    for mode in ["ttheader", "framed", "mux"] {
-        let mut tasks = JoinSet::new();
+    let mut tasks = JoinSet::new();
+    for mode in 0..MODES.len() {
         for number in 0..messages {
             tasks.spawn(disturb_all(mode, number, server.address, other.address));
         }
-        let mut sums = <[Count; Fault::ALL.len()]>::default();
-        while let Some(counts) = tasks.join_next().await {
-            sums.iter_mut().zip(counts??).for_each(|(sum, count)| sum.add(&count));
-        }
+    }
+    let mut sums = <[[Count; Fault::ALL.len()]; MODES.len()]>::default();
+    while let Some(done) = tasks.join_next().await {
+        let (mode, counts) = done??;
+        sums[mode].iter_mut().zip(counts).for_each(|(sum, count)| sum.add(&count));
+    }
+    for (mode, sums) in MODES.into_iter().zip(sums) {
         for (fault, sum) in Fault::ALL.into_iter().zip(sums) {
             tell(&format!("{mode}: {}", fault.name()), fault, &sum, report);
         }
@@ -93,13 +98,13 @@ fn tell(case: &str, fault: Fault, sum: &Count, report: &mut Report) {
 
 /// One message under all faults, in both directions.
 async fn disturb_all(
-    mode: &'static str,
+    mode: usize,
     number: u64,
     server: SocketAddr,
     other: SocketAddr,
-) -> Result<[Count; Fault::ALL.len()], BoxError> {
+) -> Result<(usize, [Count; Fault::ALL.len()]), BoxError> {
     let proxy = Proxy::start(server, other).await?;
-    let client = client(mode, &proxy);
+    let client = client(MODES[mode], &proxy);
     let node = message(number);
     let mut counts = <[Count; Fault::ALL.len()]>::default();
     for (fault, count) in Fault::ALL.into_iter().zip(&mut counts) {
@@ -107,7 +112,7 @@ async fn disturb_all(
             disturb(&client, &proxy, fault, direction, &node, count).await;
         }
     }
-    Ok(counts)
+    Ok((mode, counts))
 }
 
 fn client(mode: &str, proxy: &Proxy) -> TortureServiceClient {
@@ -134,7 +139,7 @@ fn message(number: u64) -> Node {
         name: text(&mut random),
         flag: number.is_multiple_of(2),
         items: (0..number % 2).map(|id| Item { id: id as i64, label: text(&mut random) }).collect(),
-        child: (number % 3 == 0).then(|| Box::new(Node { middle: number as i32, ..Node::default() })),
+        child: number.is_multiple_of(3).then(|| Box::new(Node { middle: number as i32, ..Node::default() })),
         small: number as i8,
         ..Node::default()
     }

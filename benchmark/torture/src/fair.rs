@@ -23,18 +23,18 @@ pub async fn run(seconds: u64, report: &mut Report) -> Result<(), BoxError> {
     for case in ["a handler that blocks", "a connection that floods", "a reader that never reads"] {
         let mut server = Server::start(&["write_timeout_ms=60000"])?;
         let (alone, _) = calls_per_second(server.address, time).await?;
+        let mark = server.mark()?;
         let rogue = match case {
             "a handler that blocks" => block(server.address),
             "a connection that floods" => flood(server.address),
             _ => never_read(server.address),
         };
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let mark = server.mark()?;
         let (beside, slowest) = calls_per_second(server.address, time).await?;
         report.tell(case, "calls/s alone", alone);
         report.at_least(case, "share of these beside it", beside / alone, SHARE_MIN);
         report.at_most(case, "slowest call beside it, ms", slowest, Duration::from_secs(1));
-        report.at_most(case, "heap bytes", server.meter()?.peak - mark.live.min(mark.peak), 64_u64 << 20);
+        report.at_most(case, "heap bytes", server.meter()?.peak.saturating_sub(mark.live), 64_u64 << 20);
         report.equal(case, "panics", server.meter()?.panics, 0);
         rogue.abort();
     }

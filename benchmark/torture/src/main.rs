@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "nothing of a program is reachable from elsewhere")]
 
 mod cancel;
+mod cap;
 mod conns;
 mod cut;
 mod drain;
@@ -15,6 +16,7 @@ mod hostile;
 #[cfg(test)]
 mod limits;
 mod meter;
+mod overload;
 mod panics;
 mod peer;
 mod process;

@@ -18,6 +18,9 @@ static PEAK: AtomicUsize = AtomicUsize::new(0);
 /// Panics of this process, also those that were caught.
 pub static PANICS: AtomicU64 = AtomicU64::new(0);
 
+/// Handlers that began although nobody waited for them any more.
+pub static EXPIRED: AtomicU64 = AtomicU64::new(0);
+
 /// Handlers that ran to their end.
 pub static EXECUTED: AtomicU64 = AtomicU64::new(0);
 
@@ -81,6 +84,8 @@ pub struct Meter {
     pub panics: u64,
     /// Handlers that ran to their end so far.
     pub executed: u64,
+    /// Handlers that began after their deadline so far.
+    pub expired: u64,
 }
 
 impl Meter {
@@ -92,6 +97,7 @@ impl Meter {
             tasks: runtime.metrics().num_alive_tasks() as u64,
             panics: PANICS.load(Relaxed),
             executed: EXECUTED.load(Relaxed),
+            expired: EXPIRED.load(Relaxed),
         }
     }
 
@@ -99,13 +105,24 @@ impl Meter {
     pub fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.split(' ').map(|number| number.parse().ok());
         let mut next = || numbers.next().flatten();
-        Some(Meter { live: next()?, peak: next()?, tasks: next()?, panics: next()?, executed: next()? })
+        Some(Meter {
+            live: next()?,
+            peak: next()?,
+            tasks: next()?,
+            panics: next()?,
+            executed: next()?,
+            expired: next()?,
+        })
     }
 }
 
 impl fmt::Display for Meter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} {} {}", self.live, self.peak, self.tasks, self.panics, self.executed)
+        write!(
+            f,
+            "{} {} {} {} {} {}",
+            self.live, self.peak, self.tasks, self.panics, self.executed, self.expired
+        )
     }
 }
 
@@ -115,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_look_survives_the_pipe() {
-        let meter = Meter { live: 1, peak: 2, tasks: 3, panics: 4, executed: 5 };
+        let meter = Meter { live: 1, peak: 2, tasks: 3, panics: 4, executed: 5, expired: 6 };
         assert_eq!(Meter::parse(&meter.to_string()), Some(meter));
         assert_eq!(Meter::parse("1 2 x"), None);
     }

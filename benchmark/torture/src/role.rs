@@ -6,20 +6,24 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use faststr::FastStr;
-use tokio::runtime::{Builder, Handle, Runtime};
-use volo_core::{BoxError, shutdown};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::Semaphore,
+};
+use volo_core::{BoxError, Context, shutdown};
 use volo_thrift::{ClientBuilder, ClientError, Limits, ServerError, protocol::Protocol};
 
 use crate::{
+    cap::CapLayer,
     idl::{
         Node, Refused, TortureService, TortureServiceClient, TortureServiceRefuseException,
         TortureServiceServer,
     },
-    meter::{self, EXECUTED, Meter},
+    meter::{self, EXECUTED, EXPIRED, Meter},
 };
 
 /// The word that makes this program a server.
@@ -50,6 +54,8 @@ impl TortureService for Handler {
     }
 
     async fn later(&self, number: i64, delay_ms: i32) -> Result<i64, ServerError> {
+        let deadline = Context::with_current(|context| context.deadline).flatten();
+        EXPIRED.fetch_add(u64::from(deadline.is_some_and(|deadline| deadline < Instant::now())), Relaxed);
         tokio::time::sleep(Duration::from_millis(delay_ms.unsigned_abs().into())).await;
         done(number)
     }
@@ -117,14 +123,18 @@ fn runtime() -> Result<Runtime, BoxError> {
 
 /// Serves until SIGTERM, with the limits that `words` set.
 pub fn serve(words: impl Iterator<Item = String>) -> Result<bool, BoxError> {
-    let mut limits = Limits::default();
+    let (mut limits, mut concurrency) = (Limits::default(), Semaphore::MAX_PERMITS);
     for word in words {
-        set(&mut limits, &word)?;
+        match word.strip_prefix("concurrency=") {
+            Some(number) => concurrency = number.parse()?,
+            None => set(&mut limits, &word)?,
+        }
     }
     let runtime = runtime()?;
     let handle = runtime.handle().clone();
     runtime.block_on(async {
         let server = TortureServiceServer::new(Handler::default()).limits(limits);
+        let server = server.layer(CapLayer::new(concurrency));
         let server = server.bind("127.0.0.1:0").await?;
         println!("{}", server.local_address().to_string().trim_start_matches("tcp://"));
         std::thread::spawn(move || answer_questions(&handle, |_| None));

@@ -4,7 +4,9 @@ use std::{future::Future, pin::Pin};
 
 use volo_core::BoxError;
 
-use crate::{cancel, conns, cut, drain, fair, fdlimit, hostile, panics, report::Report, slowloris, soak};
+use crate::{
+    cancel, conns, cut, drain, fair, fdlimit, hostile, overload, panics, report::Report, slowloris, soak,
+};
 
 /// What running a suite gives: its figures are in the report, an error is a fault of the suite itself.
 pub type Run<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + 'a>>;
@@ -87,6 +89,13 @@ pub const SUITES: &[Suite] = &[
         full: 10,
         quick: 2,
         run: |size, report| Box::pin(fair::run(size, report)),
+    },
+    Suite {
+        name: "overload",
+        about: "three times as many calls as there is room for; size: seconds",
+        full: 30,
+        quick: 5,
+        run: |size, report| Box::pin(overload::run(size, report)),
     },
     Suite {
         name: "soak",

@@ -285,7 +285,7 @@ async fn forward(
             if fault == Fault::HalfOpen {
                 let _ = to.shutdown().await;
             }
-            tokio::time::sleep(Duration::from_millis(400)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
             return Some(Stop::Cut);
         }
         Fault::Delay => {
