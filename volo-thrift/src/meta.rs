@@ -174,9 +174,12 @@ impl BackwardForm {
     }
 }
 
-/// Whether the sender of this request may take [`Notes::not_executed`] for a failure of its call: Kitex's clients do.
-pub fn ignores_not_executed(header: &Header) -> bool {
-    header.integer(keys::TRANSPORT_TYPE).is_some() && header.string(keys::ANNOUNCE).is_none()
+/// Whether the sender of this request knows what [`Notes::not_executed`] means. Kitex's and Volo's clients take such a
+/// reply for the failure of their call.
+pub fn knows_not_executed(header: &Header) -> bool {
+    let theirs =
+        [keys::TRANSPORT_TYPE, keys::WITH_MESH_HEADER].iter().any(|key| header.integer(*key).is_some());
+    !theirs || header.string(keys::ANNOUNCE).is_some()
 }
 
 /// Fills an empty reply header; backward metainfo is taken from the handler's context.

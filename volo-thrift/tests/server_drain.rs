@@ -79,6 +79,31 @@ async fn a_multiplexing_client_is_told_and_its_late_calls_are_not_executed() {
     assert!(!probe.journal.lines().contains(&"echo too late".to_owned()));
 }
 
+/// They send what nobody told them not to.
+#[tokio::test]
+async fn calls_on_their_way_when_the_server_stops_are_served() {
+    let (mut running, _) = start(Limits::default()).await;
+    let mut callers = vec![
+        running.connect(FRAMED).await,
+        running.connect(TTHEADER).await.of_kitex(),
+        running.connect(FRAMED).await,
+    ];
+    for caller in &mut callers[..2] {
+        soon(caller.call("echo", 1, "hi")).await;
+    }
+    running.stop();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    for (i, caller) in callers.iter_mut().enumerate() {
+        let late = soon(caller.call("echo", 2, "late")).await;
+        assert!(late.notes.closing == (i == 1) && !late.notes.not_executed, "{late:?}");
+        assert_eq!(late.text(), "late");
+    }
+    for caller in callers {
+        leave(caller).await;
+    }
+    soon(running.task).await.unwrap();
+}
+
 /// It would take the word that the call was not executed for a failure.
 #[tokio::test]
 async fn a_multiplexing_client_of_kitex_is_told_and_its_late_calls_are_served() {

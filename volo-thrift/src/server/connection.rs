@@ -358,7 +358,9 @@ impl Connection {
         if at <= turn.now {
             return Err(Error::timeout(stall.to_string()));
         }
-        let at = self.stage.until().map_or(at, |until| until.min(at));
+        // What could have been done when the stage's time was up, was done; calls may still be under way.
+        let until = self.stage.until().filter(|until| *until > turn.now);
+        let at = until.map_or(at, |until| until.min(at));
         // The timer is not put off when there is a sign of life: it fires too early then, and is set anew.
         if self.armed.is_none_or(|armed| at < armed || armed <= turn.now) {
             self.sleep.as_mut().reset(at.into());

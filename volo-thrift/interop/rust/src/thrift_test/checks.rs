@@ -83,7 +83,8 @@ fn builder<C: ServiceClient>(link: &Link) -> ClientBuilder<C> {
         .protocol(link.protocol)
         .connect_timeout(TIMEOUT)
         .rpc_timeout(TIMEOUT);
-    if link.framed { builder.framed() } else { builder.buffered() }
+    let builder = if link.framed { builder.framed() } else { builder.buffered() };
+    if link.multiplexed { builder.multiplexed() } else { builder }
 }
 
 async fn strings(client: &ThriftTestClient) -> Outcome {
