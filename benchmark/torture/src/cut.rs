@@ -60,17 +60,16 @@ pub async fn run(messages: u64, report: &mut Report) -> Result<(), BoxError> {
     let mut other = Server::start(&[])?;
     let before = (server.meter()?, server.descriptors()?);
     let mut tasks = JoinSet::new();
-    for mode in 0..MODES.len() {
-        for fault in 0..Fault::ALL.len() {
+    for (mode, name) in MODES.into_iter().enumerate() {
+        for (place, fault) in Fault::ALL.into_iter().enumerate() {
             for number in 0..messages {
                 for direction in [Direction::Request, Direction::Reply] {
                     let proxy = Proxy::start(server.address, other.address).await?;
                     tasks.spawn(async move {
-                        let client = client(MODES[mode], &proxy);
+                        let client = client(name, &proxy);
                         let mut count = Count::default();
-                        disturb(&client, &proxy, Fault::ALL[fault], direction, &message(number), &mut count)
-                            .await;
-                        (mode, fault, count)
+                        disturb(&client, &proxy, fault, direction, &message(number), &mut count).await;
+                        (mode, place, count)
                     });
                 }
             }
@@ -78,8 +77,8 @@ pub async fn run(messages: u64, report: &mut Report) -> Result<(), BoxError> {
     }
     let mut sums = <[[Count; Fault::ALL.len()]; MODES.len()]>::default();
     while let Some(done) = tasks.join_next().await {
-        let (mode, fault, count) = done?;
-        sums[mode][fault].add(&count);
+        let (mode, place, count) = done?;
+        sums[mode][place].add(&count);
     }
     for (mode, sums) in MODES.into_iter().zip(sums) {
         for (fault, sum) in Fault::ALL.into_iter().zip(sums) {
