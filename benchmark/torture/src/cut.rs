@@ -5,15 +5,12 @@
 
 mod proxy;
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use faststr::FastStr;
 use tokio::task::JoinSet;
 use volo_core::{BoxError, pool::PoolConfig};
-use volo_thrift::ClientBuilder;
+use volo_thrift::{ClientBuilder, Limits};
 
 use self::proxy::{Direction, Fault, Plan, Proxy};
 use crate::{
@@ -27,6 +24,9 @@ const MODES: [&str; 3] = ["ttheader", "framed", "mux"];
 
 /// How long a call may take; a fault that is just a wait ends with it.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long both ends wait for the rest of a frame: what follows a length that was made longer is taken for it.
+const FRAME_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long it may take until a good call succeeds again.
 const RECOVERY: Duration = Duration::from_secs(2);
@@ -54,21 +54,31 @@ impl Count {
     }
 }
 
-/// Runs the suite with so many messages in each client mode; all of them at the same time, as most of it is waiting.
+/// Runs the suite with so many messages in each client mode; everything at the same time, as most of it is waiting.
 pub async fn run(messages: u64, report: &mut Report) -> Result<(), BoxError> {
-    let mut server = Server::start(&[])?;
+    let mut server = Server::start(&["frame_timeout_ms=1000", "header_timeout_ms=1000"])?;
     let mut other = Server::start(&[])?;
     let before = (server.meter()?, server.descriptors()?);
     let mut tasks = JoinSet::new();
-    for mode in 0..MODES.len() {
-        for number in 0..messages {
-            tasks.spawn(disturb_all(mode, number, server.address, other.address));
+    for (mode, name) in MODES.into_iter().enumerate() {
+        for (place, fault) in Fault::ALL.into_iter().enumerate() {
+            for number in 0..messages {
+                for direction in [Direction::Request, Direction::Reply] {
+                    let proxy = Proxy::start(server.address, other.address).await?;
+                    tasks.spawn(async move {
+                        let client = client(name, &proxy);
+                        let mut count = Count::default();
+                        disturb(&client, &proxy, fault, direction, &message(number), &mut count).await;
+                        (mode, place, count)
+                    });
+                }
+            }
         }
     }
     let mut sums = <[[Count; Fault::ALL.len()]; MODES.len()]>::default();
     while let Some(done) = tasks.join_next().await {
-        let (mode, counts) = done??;
-        sums[mode].iter_mut().zip(counts).for_each(|(sum, count)| sum.add(&count));
+        let (mode, place, count) = done?;
+        sums[mode][place].add(&count);
     }
     for (mode, sums) in MODES.into_iter().zip(sums) {
         for (fault, sum) in Fault::ALL.into_iter().zip(sums) {
@@ -96,28 +106,12 @@ fn tell(case: &str, fault: Fault, sum: &Count, report: &mut Report) {
     report.at_most(case, "slowest recovery, ms", sum.recovery, RECOVERY);
 }
 
-/// One message under all faults, in both directions.
-async fn disturb_all(
-    mode: usize,
-    number: u64,
-    server: SocketAddr,
-    other: SocketAddr,
-) -> Result<(usize, [Count; Fault::ALL.len()]), BoxError> {
-    let proxy = Proxy::start(server, other).await?;
-    let client = client(MODES[mode], &proxy);
-    let node = message(number);
-    let mut counts = <[Count; Fault::ALL.len()]>::default();
-    for (fault, count) in Fault::ALL.into_iter().zip(&mut counts) {
-        for direction in [Direction::Request, Direction::Reply] {
-            disturb(&client, &proxy, fault, direction, &node, count).await;
-        }
-    }
-    Ok((mode, counts))
-}
-
 fn client(mode: &str, proxy: &Proxy) -> TortureServiceClient {
+    let mut limits = Limits::default();
+    limits.frame_timeout = FRAME_TIMEOUT;
     let builder = ClientBuilder::new("torture")
         .address(proxy.address)
+        .limits(limits)
         .rpc_timeout(PATIENCE)
         .connect_timeout(Duration::from_secs(1))
         .pool(PoolConfig { max_total: 4, ..PoolConfig::default() });
@@ -177,7 +171,7 @@ async fn recover(client: &TortureServiceClient, number: i64, count: &mut Count) 
             Ok(_) => count.mixed_up += 1,
             Err(_) => {}
         }
-        if start.elapsed() > RECOVERY {
+        if start.elapsed() > RECOVERY * 2 {
             break;
         }
     }
