@@ -55,6 +55,19 @@ impl Dynamic {
         value_type as u8
     }
 
+    /// How many values there are in this one, itself included.
+    pub fn count(&self) -> usize {
+        let all = |values: &[Dynamic]| values.iter().map(Dynamic::count).sum::<usize>();
+        1 + match self {
+            Dynamic::List(_, values) | Dynamic::Set(_, values) => all(values),
+            Dynamic::Map(_, _, entries) => {
+                entries.iter().map(|(key, value)| key.count() + value.count()).sum()
+            }
+            Dynamic::Struct(fields) => fields.iter().map(|(_, value)| value.count()).sum(),
+            _ => 0,
+        }
+    }
+
     /// Sets and maps sorted, all the way down: the same for equal values whatever order they were written in.
     pub fn sorted(self) -> Dynamic {
         let all = |values: Vec<Dynamic>| values.into_iter().map(Dynamic::sorted).collect::<Vec<_>>();

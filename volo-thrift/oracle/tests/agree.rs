@@ -80,6 +80,23 @@ fn enums_unions_and_keys_of_every_kind() {
     }
 }
 
+/// As many values of every type, in both protocols, as one run compares at least.
+const VALUES_MIN: usize = 100_000;
+
+#[test]
+fn a_hundred_thousand_random_values() {
+    let (mut values, mut seed) = (0, 1_000);
+    while values < VALUES_MIN {
+        let (types, composite) =
+            (AllTypes::random(&mut Random(seed), seed as usize % 3), Composite::random(&mut Random(seed)));
+        check_apache(&types, true);
+        check_apache(&composite, false);
+        values += types.describe().count() + composite.describe().count();
+        seed += 1;
+    }
+    println!("{values} values in {} messages", 2 * (seed - 1_000));
+}
+
 #[test]
 fn tmf_messages() {
     for seed in 0..60 {
