@@ -80,12 +80,14 @@ fn run(
     }
     let start = Instant::now();
     let (mut begin, mut end, mut latencies) = (None, None, Vec::with_capacity(1 << 20));
+    let mut calls = 0;
     while end.is_none() {
         let tokens: Vec<u64> = epoll.wait()?.collect();
         for token in tokens {
             let (connection, sent, oldest) = &mut clients[token as usize];
             let replies = connection.receive()?;
             let now = Instant::now();
+            calls += replies as u64;
             for _ in 0..replies {
                 let sent = &mut sent[std::mem::replace(oldest, (*oldest + 1) % window)];
                 if begin.is_some() {
@@ -103,7 +105,7 @@ fn run(
         }
     }
     let both = begin.zip(end).ok_or_else(|| "no samples".to_owned());
-    Ok(both.and_then(|(begin, end)| Outcome::new(latencies, begin, end)))
+    Ok(both.and_then(|(begin, end)| Outcome::new(latencies, calls, begin, end)))
 }
 
 enum Listener {

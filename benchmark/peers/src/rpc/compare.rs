@@ -4,7 +4,7 @@ use peer_harness::rpc::{Mode, Outcome};
 
 use super::{
     plan::Entry,
-    process::{Round, Server, Transport, client, outcome},
+    process::{Round, Server, Transport, client},
     system::{System, can},
 };
 use crate::report::{Better, Figure, Report, ratio};
@@ -58,17 +58,13 @@ pub(super) fn rounds(
     round: &Round,
     count: usize,
 ) -> Result<Rounds, String> {
-    let mut order = Vec::new();
-    for (at, entry) in entries.iter().enumerate() {
-        if can(entry.system, round.work, &servers.get(*entry, transport)?.endpoint) {
-            order.push(at);
-        }
-    }
+    let able = |at: &usize| can(entries[*at].system, round.work, transport);
+    let mut order: Vec<usize> = (0..entries.len()).filter(able).collect();
     let mut outcomes = vec![Vec::new(); entries.len()];
     for _ in 0..count {
         for &at in &order {
             let server = servers.get(entries[at], transport)?;
-            outcomes[at].push(outcome(server, client(server, entries[at].mode, round)?)?);
+            outcomes[at].push(client(server, entries[at].mode, round, &[])?);
         }
         order.reverse();
     }

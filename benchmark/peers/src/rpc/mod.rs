@@ -31,6 +31,9 @@ struct Effort {
 const USUAL: Effort = Effort { rounds: 9, warm_up_ms: 150, duration_ms: 600 };
 const QUICK: Effort = Effort { rounds: 3, warm_up_ms: 100, duration_ms: 250 };
 
+/// How many times longer a round with messages of megabytes takes.
+const LARGE_FACTOR: u64 = 4;
+
 /// The roles that the driver gives to other processes of this program.
 pub(crate) fn role(words: &[&str]) -> Option<Result<(), String>> {
     match words.split_first()? {
@@ -96,7 +99,8 @@ fn closed(
 }
 
 fn round(cell: &Cell, effort: Effort, rate: Option<f64>) -> Round {
-    let Effort { warm_up_ms, duration_ms, .. } = effort;
+    let slow = if cell.is_large() { LARGE_FACTOR } else { 1 };
+    let (warm_up_ms, duration_ms) = (effort.warm_up_ms * slow, effort.duration_ms * slow);
     Round { work: cell.work, concurrency: cell.concurrency, rate, warm_up_ms, duration_ms }
 }
 

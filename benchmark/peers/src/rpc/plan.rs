@@ -64,6 +64,11 @@ impl Cell {
         Cell { transport, concurrency, work }
     }
 
+    /// Whether its messages are megabytes long.
+    pub(super) fn is_large(&self) -> bool {
+        matches!(self.work, Work::List(1000) | Work::Echo(0x100_0000..))
+    }
+
     /// The name of a case: `mux uds c10 4KiB`.
     pub(super) fn case(&self, mode: Mode) -> String {
         let Cell { transport, concurrency, work } = self;
@@ -99,8 +104,7 @@ pub(super) fn all() -> Vec<Cell> {
 /// The loads of a run: every work at the typical concurrency, the small echo at every concurrency.
 pub(super) fn usual() -> Vec<Cell> {
     let usual = |cell: &Cell| {
-        let large = matches!(cell.work, Work::List(1000) | Work::Echo(0x100_0000..));
-        large && cell.transport == Transport::Tcp
+        cell.is_large() && cell.transport == Transport::Tcp
             || cell.concurrency == TYPICAL
             || cell.work == SMALL && (cell.transport == Transport::Tcp || cell.concurrency == 10)
     };

@@ -97,8 +97,13 @@ pub(super) struct Round {
     pub(super) duration_ms: u64,
 }
 
-/// Starts a client; its outcome is to be had from [`outcome`].
-pub(super) fn client(server: &Server, mode: Mode, round: &Round) -> Result<Child, String> {
+/// Runs a client to its end; `wrapper` is a program with arguments that is to start it, or nothing.
+pub(super) fn client(
+    server: &Server,
+    mode: Mode,
+    round: &Round,
+    wrapper: &[&str],
+) -> Result<Outcome, String> {
     let Round { work, concurrency, rate, warm_up_ms, duration_ms } = round;
     let words = [
         LOAD.to_owned(),
@@ -112,13 +117,17 @@ pub(super) fn client(server: &Server, mode: Mode, round: &Round) -> Result<Child
         duration_ms.to_string(),
         server.id().to_string(),
     ];
-    let child = Command::new(program()?).args(words).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    child.map_err(|error| format!("can't start a client: {error}"))
-}
-
-/// Waits for a client to end.
-pub(super) fn outcome(server: &Server, client: Child) -> Result<Outcome, String> {
-    let output = client.wait_with_output().map_err(|error| error.to_string())?;
+    let own = program()?;
+    let mut command = match wrapper.split_first() {
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(own);
+            command
+        }
+        None => Command::new(own),
+    };
+    let output = command.args(words).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("can't start a client: {error}"))?;
     if !output.status.success() {
         return Err(format!("the client of {} failed: {}", server.system.name(), output.status));
     }

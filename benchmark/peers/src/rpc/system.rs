@@ -5,6 +5,8 @@ use std::{io::Read, process, str::FromStr, thread, time::Duration};
 use peer_harness::rpc::{Endpoint, Load, Mode, Outcome, Work, pin};
 use tokio::runtime::{Builder, Runtime};
 
+use super::process::Transport;
+
 /// Processor of every server.
 const SERVER_PROCESSOR: usize = 0;
 /// Processor of every client.
@@ -127,9 +129,9 @@ fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text} is no number"))
 }
 
-/// Whether a system has this work at all.
-pub(super) fn can(system: System, work: Work, endpoint: &Endpoint) -> bool {
-    let tcp = matches!(endpoint, Endpoint::Tcp(_));
+/// Whether a system is measured with this work.
+pub(super) fn can(system: System, work: Work, transport: Transport) -> bool {
+    let tcp = transport == Transport::Tcp;
     match (system, work) {
         (System::Ours | System::Volo, _) => true,
         (System::Raw, work) => matches!(work, Work::Echo(_)),

@@ -4,7 +4,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -57,7 +57,7 @@ where
     };
     tokio::time::timeout(DRAIN, all).await.map_err(|_| "calls hang".to_owned())??;
     let latencies = std::mem::take(&mut *round.latencies.lock().unwrap_or_else(|lock| lock.into_inner()));
-    Outcome::new(latencies, begin, end)
+    Outcome::new(latencies, round.calls.load(Relaxed), begin, end)
 }
 
 fn clocks(load: &Load) -> Result<Clocks, String> {
@@ -68,6 +68,7 @@ fn clocks(load: &Load) -> Result<Clocks, String> {
 struct Round {
     phase: AtomicU8,
     under_way: AtomicUsize,
+    calls: AtomicU64,
     latencies: Mutex<Vec<u32>>,
     fault: Mutex<Option<String>>,
 }
@@ -93,7 +94,10 @@ where
             WARM_UP => {}
             MEASURED if is_sleepy(work, number) => {}
             MEASURED => latencies.push(nanos(end - start)),
-            _ => break,
+            _ => {
+                round.calls.fetch_add(number - first + 1, Relaxed);
+                break;
+            }
         }
         start = end;
     }
@@ -121,6 +125,7 @@ where
             break;
         }
         round.under_way.fetch_add(1, Relaxed);
+        round.calls.fetch_add(1, Relaxed);
         let (round, call) = (round.clone(), call(number));
         tokio::spawn(async move {
             let result = call.await;

@@ -19,14 +19,16 @@ pub struct Outcome {
     pub server: f64,
     /// How many processors others kept busy.
     pub foreign: f64,
+    /// Calls in all, those not measured included.
+    pub calls: f64,
 }
 
 impl Outcome {
-    /// The outcome of calls with these latencies in ns, finished between two readings of the clocks.
+    /// The outcome of calls with these latencies in ns, finished between two readings of the clocks, among `all` calls.
     ///
     /// # Errors
     /// When there is no call at all.
-    pub fn new(mut latencies: Vec<u32>, begin: Clocks, end: Clocks) -> Result<Outcome, String> {
+    pub fn new(mut latencies: Vec<u32>, all: u64, begin: Clocks, end: Clocks) -> Result<Outcome, String> {
         if latencies.is_empty() {
             return Err("no samples".to_owned());
         }
@@ -43,14 +45,15 @@ impl Outcome {
             client: client.as_secs_f64() * 1e6 / calls,
             server: server.as_secs_f64() * 1e6 / calls,
             foreign: foreign.as_secs_f64() / seconds,
+            calls: all as f64,
         })
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Outcome { qps, p50, p99, client, server, foreign } = self;
-        write!(f, "{qps} {p50} {p99} {client} {server} {foreign}")
+        let Outcome { qps, p50, p99, client, server, foreign, calls } = self;
+        write!(f, "{qps} {p50} {p99} {client} {server} {foreign} {calls}")
     }
 }
 
@@ -60,8 +63,8 @@ impl FromStr for Outcome {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers: Result<Vec<f64>, _> = text.split_whitespace().map(str::parse).collect();
         match numbers.as_deref() {
-            Ok(&[qps, p50, p99, client, server, foreign]) => {
-                Ok(Outcome { qps, p50, p99, client, server, foreign })
+            Ok(&[qps, p50, p99, client, server, foreign, calls]) => {
+                Ok(Outcome { qps, p50, p99, client, server, foreign, calls })
             }
             _ => Err(format!("no outcome of a round: {text:?}")),
         }
@@ -74,8 +77,15 @@ mod tests {
 
     #[test]
     fn an_outcome_survives_the_way_to_the_driver() {
-        let outcome =
-            Outcome { qps: 91_234.5, p50: 575.25, p99: 1066.0, client: 11.2, server: 10.0, foreign: 0.01 };
+        let outcome = Outcome {
+            qps: 91_234.5,
+            p50: 575.25,
+            p99: 1066.0,
+            client: 11.2,
+            server: 10.0,
+            foreign: 0.01,
+            calls: 7.0,
+        };
         assert_eq!(outcome.to_string().parse(), Ok(outcome));
         assert!("1 2 3".parse::<Outcome>().is_err());
     }
