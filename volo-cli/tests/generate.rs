@@ -42,6 +42,26 @@ fn names_the_runtime_as_told() {
 }
 
 #[test]
+fn passes_its_switches_on() {
+    let out = directory("switches");
+    let switches = ["--trim", "--touch", "Touched", "--touch", "shared.Page", "--out-file", "trimmed.rs"];
+    let input = golden("trimmed.thrift");
+    let output = volo(&[&["gen", text(&input), "-o", text(&out)][..], &switches].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let written = std::fs::read_to_string(out.join("trimmed.rs")).unwrap();
+    assert_eq!(written, std::fs::read_to_string(golden("trimmed.rs")).unwrap());
+
+    let switches = ["--split", "--serde", "--keep-unknown-fields", "--no-comments"];
+    let input = golden("split.thrift");
+    let output = volo(&[&["gen", text(&input), "-o", text(&out)][..], &switches].concat());
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(listed.lines().count(), 4, "{listed}");
+    let written = std::fs::read_to_string(out.join("volo_gen/golden.shared.rs")).unwrap();
+    assert!(written.contains("rt::Serialize") && written.contains("pub unknown_fields: rt::UnknownFields"));
+    assert_eq!(volo(&["gen", text(&input), "-o", text(&out), "--touch", "X"]).status.code(), Some(2));
+}
+
+#[test]
 fn searches_include_directories() {
     let out = directory("include");
     std::fs::create_dir_all(&out).unwrap();

@@ -1,14 +1,15 @@
 //! The compiler for build scripts: a thin shell that reads, prints and writes around [`compile`].
 
 use std::env;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use crate::diag::{self, Severity};
-use crate::source::FileSource;
-use crate::{Compiled, Options, OutputFile, compile};
+use crate::diag::{self, Diagnostic, Severity};
+use crate::source::{FileSource, SourceMap};
+use crate::{Compiled, Files, Options, OutputFile, compile};
 
 /// Generates code in a build script.
 ///
@@ -18,10 +19,8 @@ use crate::{Compiled, Options, OutputFile, compile};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
-    files: Vec<String>,
-    include_dirs: Vec<PathBuf>,
+    job: Job,
     out_dir: Option<PathBuf>,
-    options: Options,
 }
 
 impl Builder {
@@ -32,25 +31,63 @@ impl Builder {
 
     /// Adds an IDL file. What it includes need not be added.
     pub fn file(mut self, path: impl AsRef<Path>) -> Self {
-        self.files.push(path.as_ref().display().to_string());
+        self.job.files.push(path.as_ref().display().to_string());
         self
     }
 
     /// Adds a directory to search for included files, after the directory of the including file.
     pub fn include_dir(mut self, path: impl Into<PathBuf>) -> Self {
-        self.include_dirs.push(path.into());
+        self.job.include_dirs.push(path.into());
         self
     }
 
     /// The path by which generated code finds the runtime; `volo_thrift` by default.
     pub fn runtime_path(mut self, path: impl Into<String>) -> Self {
-        self.options.runtime_path = path.into();
+        self.job.options.runtime_path = path.into();
         self
     }
 
     /// Name of the generated file; `volo_gen.rs` by default.
     pub fn out_file(mut self, name: impl Into<String>) -> Self {
-        self.options.out_file = name.into();
+        self.job.options.out_file = name.into();
+        self
+    }
+
+    /// Gives each namespace a file of its own, which the generated file includes.
+    pub fn split(mut self, split: bool) -> Self {
+        self.job.options.split = split;
+        self
+    }
+
+    /// Leaves out types that no service and no constant needs, unless [`Builder::touch`] names them.
+    pub fn trim(mut self, trim: bool) -> Self {
+        self.job.options.trim = trim;
+        self
+    }
+
+    /// Keeps a type when trimming: `Name` of an IDL file that was added, or `file.Name` of one it includes.
+    pub fn touch(mut self, name: impl Into<String>) -> Self {
+        self.job.options.touch.push(name.into());
+        self
+    }
+
+    /// Which structs and exceptions keep fields that they don't know, to send them on; none by default.
+    ///
+    /// These get a field `unknown_fields` behind those of the IDL.
+    pub fn keep_unknown_fields(mut self, files: Files) -> Self {
+        self.job.options.keep_unknown_fields = files;
+        self
+    }
+
+    /// Derives serde's traits, with the IDL's names; volo-thrift's feature `serde` has to be on.
+    pub fn serde(mut self, serde: bool) -> Self {
+        self.job.options.serde = serde;
+        self
+    }
+
+    /// Whether comments of the IDL are carried over, as they are by default.
+    pub fn comments(mut self, comments: bool) -> Self {
+        self.job.options.comments = comments;
         self
     }
 
@@ -65,39 +102,81 @@ impl Builder {
     /// Ends the process with a message if the IDL has errors or the output can't be written: there is nothing a
     /// build script could do about it.
     pub fn compile(self) {
-        let roots: Vec<&str> = self.files.iter().map(String::as_str).collect();
-        let compiled = compile(&roots, &FileSource::new(self.include_dirs.clone()), &self.options);
-        self.tell_cargo(&compiled);
-        let Some(files) = compiled.files else {
-            eprint!("{}", diag::render(&compiled.diagnostics, &compiled.sources, false));
+        let done = out_dir(self.out_dir).and_then(|directory| self.job.run(&directory));
+        if let Err(error) = done {
+            eprint!("{error}");
             process::exit(1);
-        };
-        let Some(directory) = self.out_dir.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from)) else {
-            eprintln!(
-                "error: OUT_DIR is not set; outside of a build script, name a directory with `out_dir`"
-            );
-            process::exit(1);
-        };
-        for file in &files {
-            if let Err(error) = file.write_to(&directory) {
-                eprintln!("error: can't write {}: {error}", directory.join(&file.path).display());
-                process::exit(1);
-            }
-        }
-    }
-
-    fn tell_cargo(&self, compiled: &Compiled) {
-        let read = compiled.sources.iter().map(|(_, file)| &file.path);
-        for path in read.chain(&self.files) {
-            println!("cargo:rerun-if-changed={path}");
-        }
-        for diagnostic in &compiled.diagnostics {
-            if diagnostic.severity == Severity::Warning {
-                println!("cargo:warning={}", diagnostic.one_line(&compiled.sources));
-            }
         }
     }
 }
+
+/// One call of [`compile`] in a build script.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Job {
+    pub(crate) files: Vec<String>,
+    pub(crate) include_dirs: Vec<PathBuf>,
+    pub(crate) options: Options,
+}
+
+impl Job {
+    /// Writes the code to `directory`, and tells cargo what was read and what to warn of.
+    pub(crate) fn run(&self, directory: &Path) -> Result<(), BuildError> {
+        let roots: Vec<&str> = self.files.iter().map(String::as_str).collect();
+        let Compiled { files, diagnostics, sources } =
+            compile(&roots, &FileSource::new(self.include_dirs.clone()), &self.options);
+        for path in sources.iter().map(|(_, file)| &file.path).chain(&self.files) {
+            println!("cargo:rerun-if-changed={path}");
+        }
+        tell_cargo_warnings(&diagnostics, &sources);
+        let files = files.ok_or_else(|| BuildError::new(diag::render(&diagnostics, &sources, false)))?;
+        for file in &files {
+            file.write_to(directory).map_err(|error| {
+                let path = directory.join(&file.path);
+                BuildError::new(format!("error: can't write {}: {error}\n", path.display()))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The given directory, or the one that cargo gives a build script.
+pub(crate) fn out_dir(given: Option<PathBuf>) -> Result<PathBuf, BuildError> {
+    given.or_else(|| env::var_os("OUT_DIR").map(PathBuf::from)).ok_or_else(|| {
+        let help = "outside of a build script, name a directory with `out_dir`";
+        BuildError::new(format!("error: OUT_DIR is not set; {help}\n"))
+    })
+}
+
+pub(crate) fn tell_cargo_warnings(diagnostics: &[Diagnostic], sources: &SourceMap) {
+    for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning) {
+        println!("cargo:warning={}", diagnostic.one_line(sources));
+    }
+}
+
+/// Why no code was generated: a report for people, of one or more lines.
+///
+/// Its `Debug` is the same text, so that `unwrap` in a build script shows it.
+pub struct BuildError(String);
+
+impl BuildError {
+    pub(crate) fn new(report: String) -> Self {
+        BuildError(report)
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{}", self.0)
+    }
+}
+
+impl std::error::Error for BuildError {}
 
 impl OutputFile {
     /// Writes the file below `directory`, which is made if need be; a file that has this text stays untouched.

@@ -6,8 +6,11 @@
 #![forbid(unsafe_code)]
 
 pub mod ast;
+mod attributes;
 mod builder;
 mod check;
+#[cfg(feature = "config")]
+pub mod config;
 mod consts;
 pub mod diag;
 mod emit;
@@ -17,13 +20,16 @@ mod load;
 pub mod model;
 mod options;
 pub mod parse;
+mod prune;
 mod resolve;
 mod scope;
 pub mod source;
 mod suggest;
 
-pub use builder::Builder;
-pub use options::Options;
+pub use builder::{BuildError, Builder};
+#[cfg(feature = "config")]
+pub use config::write::ConfigBuilder;
+pub use options::{Files, Options};
 
 use diag::Diagnostic;
 use model::Model;
@@ -78,8 +84,35 @@ pub struct Compiled {
 
 /// Rust code for the given files and all they include.
 pub fn compile(roots: &[&str], source: &dyn Source, options: &Options) -> Compiled {
-    let Loaded { model, diagnostics, sources } = load(roots, source);
-    let files = model
-        .map(|model| vec![OutputFile { path: options.out_file.clone(), text: emit::emit(&model, options) }]);
+    let Loaded { model, mut diagnostics, sources } = load(roots, source);
+    let files = model.and_then(|mut model| {
+        let keeping = keeping_files(&model, source, &sources, &options.keep_unknown_fields);
+        if !options.comments {
+            prune::strip_comments(&mut model);
+        }
+        if options.trim {
+            prune::trim(&mut model, &options.touch, &mut diagnostics);
+        }
+        if options.serde {
+            attributes::check(&model, &mut diagnostics);
+        }
+        (!diag::has_errors(&diagnostics)).then(|| emit::emit(&model, options, &keeping))
+    });
     Compiled { files, diagnostics, sources }
+}
+
+/// For each file, whether its structs keep unknown fields.
+fn keeping_files(model: &Model, source: &dyn Source, sources: &SourceMap, files: &Files) -> Vec<bool> {
+    let mut keeping = vec![*files == Files::All; model.files.len()];
+    let mut open = Vec::new();
+    if let Files::Roots(roots) = files {
+        let located = roots.iter().filter_map(|root| source.locate(root, None));
+        open.extend(located.filter_map(|located| sources.find(&located.key)));
+    }
+    while let Some(file) = open.pop() {
+        if !std::mem::replace(&mut keeping[file.index()], true) {
+            open.extend(&model[file].includes);
+        }
+    }
+    keeping
 }

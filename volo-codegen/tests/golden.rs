@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use volo_codegen::source::FileSource;
-use volo_codegen::{Options, compile, diag};
+use volo_codegen::{Files, Options, OutputFile, compile, diag};
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -24,12 +24,24 @@ fn thrift_files(directory: &Path) -> Vec<PathBuf> {
     inputs
 }
 
-fn generate(roots: &[PathBuf]) -> String {
-    let compiled = compile(&names(roots), &FileSource::default(), &Options::default());
+fn generate(roots: &[PathBuf]) -> Vec<OutputFile> {
+    let stem = roots[0].file_stem().unwrap().to_str().unwrap();
+    let compiled = compile(&names(roots), &FileSource::default(), &options(stem));
     let report = diag::render(&compiled.diagnostics, &compiled.sources, false);
-    let files = compiled.files.unwrap_or_else(|| panic!("{report}"));
-    assert_eq!(files.len(), 1);
-    files[0].text.clone()
+    compiled.files.unwrap_or_else(|| panic!("{report}"))
+}
+
+/// Files that are there for the sake of an option have it.
+fn options(stem: &str) -> Options {
+    let options = Options { out_file: format!("{stem}.rs"), ..Options::default() };
+    match stem {
+        "json" => Options { serde: true, ..options },
+        "kept" => Options { keep_unknown_fields: Files::All, ..options },
+        "kept_json" => Options { keep_unknown_fields: Files::All, serde: true, comments: false, ..options },
+        "split" => Options { split: true, ..options },
+        "trimmed" => Options { trim: true, touch: vec!["Touched".into(), "shared.Page".into()], ..options },
+        _ => options,
+    }
 }
 
 #[test]
@@ -39,10 +51,12 @@ fn output_is_as_expected() {
         let root = std::slice::from_ref(&input);
         let output = generate(root);
         assert_eq!(output, generate(root), "the same input gives the same output");
-        let expected = input.with_extension("rs");
-        if std::fs::read_to_string(&expected).unwrap_or_default() != output {
-            std::fs::write(&expected, output).unwrap();
-            changed.push(expected);
+        for file in output {
+            let expected = directory().join(&file.path);
+            if std::fs::read_to_string(&expected).unwrap_or_default() != file.text {
+                file.write_to(&directory()).unwrap();
+                changed.push(expected);
+            }
         }
     }
     assert!(changed.is_empty(), "rewritten, look at the diff: {changed:#?}");
@@ -54,9 +68,10 @@ fn rustfmt_has_nothing_to_change() {
     std::fs::create_dir_all(&temporary).unwrap();
     let mut outputs = Vec::new();
     for input in inputs().into_iter().chain(thrift_files(&directory().join("../corpus/accept"))) {
-        let output = temporary.join(input.with_extension("rs").file_name().unwrap());
-        std::fs::write(&output, generate(std::slice::from_ref(&input))).unwrap();
-        outputs.push(output);
+        for file in generate(std::slice::from_ref(&input)) {
+            file.write_to(&temporary).unwrap();
+            outputs.push(temporary.join(file.path));
+        }
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let output = Command::new("rustfmt")
@@ -90,9 +105,9 @@ fn count(roots: &[PathBuf]) -> (usize, usize) {
     let in_structs: usize = model.structs.iter().map(|item| item.fields.len()).sum();
     let functions = model.services.iter().flat_map(|service| &service.functions);
     let in_functions: usize = functions.map(|function| function.args.len() + function.throws.len()).sum();
-    let text = generate(roots);
-    let lines =
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+    let files = generate(roots);
+    let lines = files.iter().flat_map(|file| file.text.lines()).map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("//")).count();
     (lines, in_structs + in_functions)
 }
 

@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use crate::{Body, Context, Decode, Error, Result};
+use crate::{Body, Context, Decode, Error, Result, Retry};
 
 /// One call, on its way to a peer or to a handler.
 ///
@@ -103,12 +103,13 @@ pub struct Response {
     pub context: Context,
     body: Body,
     outcome: Outcome,
+    retry: Retry,
 }
 
 impl Response {
     /// A reply with this payload and outcome.
     pub fn new(context: Context, body: Body, outcome: Outcome) -> Self {
-        Response { context, body, outcome }
+        Response { context, body, outcome, retry: Retry::Never }
     }
 
     /// The payload.
@@ -124,6 +125,17 @@ impl Response {
     /// Takes context and payload out.
     pub fn into_parts(self) -> (Context, Body) {
         (self.context, self.body)
+    }
+
+    /// Says that the call may be sent again, because the peer vouches that it was not executed.
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// When the call may be sent again: never, unless the peer said that it was not executed.
+    pub fn retry(&self) -> Retry {
+        self.retry
     }
 
     /// How the call ended.

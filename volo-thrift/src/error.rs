@@ -5,7 +5,7 @@
 
 use std::{error::Error as StdError, fmt};
 
-use volo_core::{BoxError, Error};
+use volo_core::{BoxError, Error, Retry};
 
 use crate::exception::{ApplicationException, ApplicationKind, BizError};
 
@@ -86,6 +86,15 @@ impl<E> ClientError<E> {
     /// Whether the deadline passed.
     pub fn is_timeout(&self) -> bool {
         matches!(self, ClientError::Rpc(error) if error.is_timeout())
+    }
+
+    /// When the call may be sent again without risk of running it twice.
+    pub fn retry(&self) -> Retry {
+        match self {
+            ClientError::Application(exception) if exception.is_not_executed() => Retry::Always,
+            ClientError::Rpc(error) => error.retry(),
+            _ => Retry::Never,
+        }
     }
 
     /// Whether the call failed on the way, and why.

@@ -9,9 +9,13 @@ pub mod handler;
 mod limits;
 pub mod meta;
 mod method;
+#[cfg(feature = "pilota")]
+pub mod pilota;
 pub mod protocol;
 #[doc(hidden)]
 pub mod rt;
+#[cfg(feature = "serde")]
+mod serialize;
 pub mod server;
 pub mod wire;
 

@@ -4,6 +4,7 @@
 //! service, method, budget and kind, and nothing else.
 #![forbid(unsafe_code)]
 
+mod advert;
 mod json;
 pub mod keys;
 
@@ -17,18 +18,23 @@ use crate::{
     wire::{Header, MessageHead, MessageKind},
 };
 
+pub use advert::{Advert, Hello, InstanceId};
+
 /// Budgets above this are taken for it: a century can be added to any clock.
 const BUDGET_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 const ONE: FastStr = FastStr::from_static_str("1");
 
-/// Names of both sides in their deployment; not those of the IDL. Empty ones are not sent.
+/// What a client says of itself in every request. Names are those of the deployment, not of the IDL; empty ones are
+/// not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names {
+pub struct Identity {
     /// Who calls.
     pub caller: FastStr,
     /// Who is called.
     pub callee: FastStr,
+    /// How long connecting may take, if the client was told.
+    pub connect_timeout: Option<Duration>,
 }
 
 /// Who made the call that is being served, as far as it said; an extension of the server's [`Context`].
@@ -41,7 +47,13 @@ pub struct Caller {
 }
 
 /// Fills an empty request header. The time left until the context's deadline travels as its budget.
-pub fn write_request(header: &mut Header, context: &Context, kind: MessageKind, names: &Names, now: Instant) {
+pub fn write_request(
+    header: &mut Header,
+    context: &Context,
+    kind: MessageKind,
+    identity: &Identity,
+    now: Instant,
+) {
     let Header { integers, strings, .. } = header;
     let mut integer = |key, value: &FastStr| {
         if !value.is_empty() {
@@ -50,10 +62,13 @@ pub fn write_request(header: &mut Header, context: &Context, kind: MessageKind, 
     };
     integer(keys::TO_METHOD, &context.method);
     integer(keys::MESSAGE_TYPE, &kind_text(kind));
-    integer(keys::FROM_SERVICE, &names.caller);
-    integer(keys::TO_SERVICE, &names.callee);
+    integer(keys::FROM_SERVICE, &identity.caller);
+    integer(keys::TO_SERVICE, &identity.callee);
     if let Some(deadline) = context.deadline {
-        integer(keys::RPC_TIMEOUT_MS, &budget_text(deadline, now));
+        integer(keys::RPC_TIMEOUT_MS, &budget_text(deadline.saturating_duration_since(now)));
+    }
+    if let Some(timeout) = identity.connect_timeout {
+        integer(keys::CONNECT_TIMEOUT_MS, &budget_text(timeout));
     }
     if !context.service.is_empty() {
         strings.push((FastStr::from_static_str(keys::SERVICE), context.service.clone()));
@@ -247,10 +262,9 @@ const fn kind_text(kind: MessageKind) -> FastStr {
     })
 }
 
-/// Whole milliseconds left, at least one: zero would mean that there is no deadline.
-fn budget_text(deadline: Instant, now: Instant) -> FastStr {
-    let left = deadline.saturating_duration_since(now).min(BUDGET_MAX);
-    decimal(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1))
+/// Whole milliseconds, at least one: zero would mean that there is no limit.
+fn budget_text(left: Duration) -> FastStr {
+    decimal(u64::try_from(left.min(BUDGET_MAX).as_millis()).unwrap_or(u64::MAX).max(1))
 }
 
 fn read_deadline(value: &str, now: Instant) -> Option<Instant> {

@@ -18,7 +18,7 @@ pub use volo_core::Request;
 pub use crate::{
     CallOpt, Client, ClientBuilder, ClientError, HandlerFuture, Method, Never, Server, ServerError, Service,
     client::{ServiceClient, call, send},
-    exceptions,
+    detach_arms, detach_fields, exceptions,
     handler::{handle, unknown_method},
     open_enum,
     protocol::{
@@ -26,6 +26,11 @@ pub use crate::{
         Sizer, Type, UnknownFields, Uuid, Value, Writer,
     },
 };
+
+#[cfg(feature = "serde")]
+pub use crate::serialize::{OpenEnum, deserialize_enum, serialize_enum};
+#[cfg(feature = "serde")]
+pub use serde::{self, Deserialize, Serialize};
 
 /// What generated code and this crate must agree on; raised when generated code has to be made anew.
 const VERSION: u32 = 1;
@@ -50,6 +55,12 @@ pub fn arm<R: Reader, T: Field + Default, U>(
         *union = arm(value);
     }
     Ok(())
+}
+
+/// Copies what a field's value shares with the frame it came in.
+#[inline(always)]
+pub fn detach(field: &mut impl Field) {
+    field.detach_as();
 }
 
 /// Keeps a union's arm that this build does not know, so that it can be sent on.
@@ -81,6 +92,31 @@ impl fmt::Display for UnknownName {
 }
 
 impl std::error::Error for UnknownName {}
+
+/// [`Value::detach`] for a struct: its fields that may share a frame.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! detach_fields {
+    ($($field:ident),+ $(,)?) => {
+        fn detach(&mut self) {
+            $($crate::rt::detach(&mut self.$field);)+
+        }
+    };
+}
+
+/// [`Value::detach`] for a union: its arms that may share a frame.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! detach_arms {
+    ($($arm:ident),+ $(,)?) => {
+        fn detach(&mut self) {
+            match self {
+                $(Self::$arm(value) => $crate::rt::detach(value),)+
+                _ => {}
+            }
+        }
+    };
+}
 
 /// An enum that keeps numbers it has no name for, as a newer peer may send them.
 ///
@@ -190,6 +226,8 @@ macro_rules! open_enum {
                 ::core::result::Result::Ok(())
             }
         }
+
+        $crate::open_enum_serde!($name);
     };
     (@name $value:ident) => {
         ::core::stringify!($value)
@@ -197,6 +235,51 @@ macro_rules! open_enum {
     (@name $value:ident $wire:literal) => {
         $wire
     };
+}
+
+/// serde for an open enum, if this crate has the feature `serde`.
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! open_enum_serde {
+    ($name:ident) => {
+        impl $crate::rt::OpenEnum for $name {
+            const NAME: &'static str = ::core::stringify!($name);
+
+            fn value_name(self) -> ::core::option::Option<&'static str> {
+                self.name()
+            }
+
+            fn find(name: &str) -> ::core::option::Option<Self> {
+                <Self as ::core::convert::TryFrom<&str>>::try_from(name).ok()
+            }
+        }
+
+        impl $crate::rt::Serialize for $name {
+            fn serialize<S: $crate::rt::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                $crate::rt::serialize_enum(*self, serializer)
+            }
+        }
+
+        impl<'de> $crate::rt::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::rt::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                $crate::rt::deserialize_enum(deserializer)
+            }
+        }
+    };
+}
+
+/// serde for an open enum, if this crate has the feature `serde`.
+#[cfg(not(feature = "serde"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! open_enum_serde {
+    ($name:ident) => {};
 }
 
 /// The exceptions that a method declares, by their field ids in its result.
@@ -247,6 +330,12 @@ macro_rules! exceptions {
                         ::core::option::Option::None
                     }
                 })
+            }
+
+            fn detach(&mut self) {
+                match self {
+                    $(Self::$arm(exception) => $crate::rt::detach(exception),)+
+                }
             }
         }
 

@@ -10,10 +10,11 @@ use client_peer::{
     spawn_echo,
 };
 use tokio::task::JoinSet;
-use volo_core::{Body, Error, Retry};
+use volo_core::{Body, Error, Retry, net::Listener};
 use volo_thrift::{
-    ClientError, Limits, Never,
+    CallOpt, ClientError, Limits, Never,
     client::call,
+    meta::{Advert, Hello, InstanceId, keys},
     protocol::MethodResult,
     wire::{Header, MessageKind, flag},
 };
@@ -293,4 +294,112 @@ fn a_client_is_built_outside_of_a_runtime() {
             assert!(error.is_connect(), "nobody listens any more: {error:?}");
         });
     }
+}
+
+/// The answer that makes the peer one of ours.
+fn advertising() -> Answer {
+    let advert = Advert { mux: true, instance: InstanceId::random() };
+    let header = Header { strings: vec![(keys::ADVERT.into(), advert.to_text())], ..Header::default() };
+    Answer { header, ..Answer::default() }
+}
+
+/// Three calls that time out one after the other, while one with more time waits. The peer has answered the first
+/// call with `first`, then gets all calls without answering any, until the client asks for a sign of life.
+async fn go_silent(first: Answer) -> (Listener, Peer, Plain, JoinSet<Result<(), Error>>) {
+    let listener = listen_mem().await;
+    let hasty = client(&listener).mux(1).rpc_timeout(Duration::from_millis(300)).build();
+    let patient =
+        Plain(hasty.0.with_callopt(CallOpt { timeout: Some(Duration::from_secs(60)), ..CallOpt::default() }));
+    let calling = tokio::spawn({
+        let hasty = hasty.clone();
+        async move { echo(&hasty, 0).await.unwrap() }
+    });
+    let mut peer = Peer::accept(&listener).await;
+    let call = peer.receive().await.unwrap();
+    peer.send(&call, &first).await;
+    calling.await.unwrap();
+    let waiting = spawn_calls(&patient, 1..2);
+    peer.receive().await.unwrap();
+    for value in 2..5 {
+        assert!(echo(&hasty, value).await.unwrap_err().is_timeout());
+        peer.receive().await.unwrap();
+    }
+    (listener, peer, patient, waiting)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_answers_no_ping_is_given_up() {
+    let (listener, mut silent, client, waiting) = go_silent(advertising()).await;
+    let ping = silent.receive().await.unwrap();
+    assert!(Hello::is_asked(ping.header.as_ref().unwrap()));
+    let start = tokio::time::Instant::now();
+    let error = waiting.join_all().await.remove(0).unwrap_err();
+    assert!(error.is_closed() && start.elapsed() <= Duration::from_secs(1), "{error:?}");
+    assert!(silent.receive().await.is_none());
+    spawn_echo(listener);
+    echo(&client, 6).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_answers_a_ping_keeps_its_calls() {
+    let (_listener, mut slow, client, waiting) = go_silent(advertising()).await;
+    let ping = slow.receive().await.unwrap();
+    slow.send(&ping, &Answer::default()).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let next = spawn_calls(&client, 6..7);
+    let call = slow.receive().await.unwrap();
+    slow.send(&call, &Answer::default()).await;
+    next.join_all().await.into_iter().for_each(|call| call.unwrap());
+    drop(slow);
+    assert!(waiting.join_all().await.remove(0).unwrap_err().is_closed(), "it was still waiting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_that_knows_no_ping_gets_no_new_calls_there() {
+    let (listener, mut slow, client, waiting) = go_silent(Answer::default()).await;
+    let next = spawn_calls(&client, 6..7);
+    let mut fresh = Peer::accept(&listener).await;
+    let call = fresh.receive().await.unwrap();
+    fresh.send(&call, &Answer::default()).await;
+    next.join_all().await.into_iter().for_each(|call| call.unwrap());
+    assert_eq!(waiting.len(), 1, "it still waits on the old connection");
+    drop(waiting);
+    assert!(slow.receive().await.is_none(), "closed once nobody waited there any more");
+}
+
+#[tokio::test]
+async fn a_second_reply_to_one_call_reaches_nobody() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).build();
+    tokio::spawn(async move {
+        let mut peer = Peer::accept(&listener).await;
+        while let Some(call) = peer.receive().await {
+            let twice = Answer::default().to_bytes(&call).repeat(2);
+            peer.send_bytes(&twice).await;
+        }
+    });
+    for value in 0..30 {
+        echo(&client, value).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn replies_to_oneway_calls_are_dropped() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).build();
+    let server = tokio::spawn(async move {
+        let mut peer = Peer::accept(&listener).await;
+        let mut count = 0;
+        while let Some(call) = peer.receive().await {
+            peer.send(&call, &Answer::default()).await;
+            count += 1;
+        }
+        count
+    });
+    for value in 0..200 {
+        client.0.execute(&NOTE, raw(number(value))).await.unwrap();
+        echo(&client, value).await.unwrap();
+    }
+    drop(client);
+    assert_eq!(server.await.unwrap(), 400, "all over one connection");
 }

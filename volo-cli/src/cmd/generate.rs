@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use volo_codegen::diag;
 use volo_codegen::source::FileSource;
-use volo_codegen::{Options, compile};
+use volo_codegen::{Files, Options, compile};
 
 use super::Status;
 
@@ -30,13 +30,45 @@ pub(crate) struct Args {
     /// Name of the generated file.
     #[arg(long, value_name = "NAME", default_value_t = Options::default().out_file)]
     out_file: String,
+    /// Give each namespace a file of its own, which the generated file includes.
+    #[arg(long)]
+    split: bool,
+    /// Leave out types that no service and no constant needs.
+    #[arg(long)]
+    trim: bool,
+    /// Keep this type when trimming: `Name`, or `file.Name` of an included file.
+    #[arg(long, value_name = "NAME", requires = "trim")]
+    touch: Vec<String>,
+    /// Let structs and exceptions keep fields that they don't know, and send them on.
+    #[arg(long)]
+    keep_unknown_fields: bool,
+    /// Derive serde's traits; the runtime needs its feature `serde` then.
+    #[arg(long)]
+    serde: bool,
+    /// Leave out the comments of the IDL.
+    #[arg(long)]
+    no_comments: bool,
+}
+
+impl Args {
+    fn options(&self) -> Options {
+        Options {
+            runtime_path: self.runtime_path.clone(),
+            out_file: self.out_file.clone(),
+            split: self.split,
+            trim: self.trim,
+            touch: self.touch.clone(),
+            keep_unknown_fields: if self.keep_unknown_fields { Files::All } else { Files::None },
+            serde: self.serde,
+            comments: !self.no_comments,
+        }
+    }
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Status {
-    let options = Options { runtime_path: args.runtime_path.clone(), out_file: args.out_file.clone() };
     let roots: Vec<&str> = args.files.iter().map(String::as_str).collect();
-    let compiled = compile(&roots, &FileSource::new(args.include_dirs.clone()), &options);
+    let compiled = compile(&roots, &FileSource::new(args.include_dirs.clone()), &args.options());
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     eprint!("{}", diag::render(&compiled.diagnostics, &compiled.sources, colour));
     let Some(files) = compiled.files else {

@@ -95,18 +95,20 @@ impl Graph {
     }
 
     fn find_keyed(&mut self, model: &Model) {
-        for field in model.structs.iter().flat_map(|item| &item.fields) {
-            self.mark(model, &field.ty, false);
-        }
-        for typedef in &model.typedefs {
-            self.mark(model, &typedef.target, false);
-        }
-        for constant in &model.consts {
-            self.mark(model, &constant.ty, false);
-        }
-        for function in model.services.iter().flat_map(|service| &service.functions) {
-            for ty in function.args.iter().map(|arg| &arg.ty).chain(&function.returns) {
-                self.mark(model, ty, false);
+        for item in model.files.iter().flat_map(|file| &file.items) {
+            match item {
+                Item::Struct(id) => {
+                    model[*id].fields.iter().for_each(|field| self.mark(model, &field.ty, false));
+                }
+                Item::Typedef(id) => self.mark(model, &model[*id].target, false),
+                Item::Const(id) => self.mark(model, &model[*id].ty, false),
+                Item::Enum(_) => {}
+                Item::Service(id) => {
+                    for function in &model[*id].functions {
+                        let arguments = function.args.iter().map(|argument| &argument.ty);
+                        arguments.chain(&function.returns).for_each(|ty| self.mark(model, ty, false));
+                    }
+                }
             }
         }
     }

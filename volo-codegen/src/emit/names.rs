@@ -180,6 +180,11 @@ pub(super) fn field_names(fields: &[Field]) -> Vec<String> {
     settle(wanted.collect(), &mut BTreeSet::new())
 }
 
+/// The name of a field of our own behind a struct's fields.
+pub(super) fn unknown_field_name(fields: &[Field]) -> String {
+    claim("unknown_fields".to_owned(), &mut field_names(fields).into_iter().collect())
+}
+
 /// The names of arms, in order; `last` is an arm of our own that goes behind them.
 pub(super) fn arm_names(fields: &[Field], last: &str) -> (Vec<String>, String) {
     let mut taken = BTreeSet::new();

@@ -279,6 +279,7 @@ fn write_messages(scope: &Scope<'_>, text: &mut Text, method: &Method<'_>) {
         fields: &function.args,
         annotations: &Annotations::default(),
         keyed: false,
+        unknown: None,
     };
     write_shape(scope, text, &shape);
     if function.oneway {

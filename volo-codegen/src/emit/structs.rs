@@ -4,6 +4,7 @@ use super::docs;
 use super::graph::{Derives, is_boxed};
 use super::lints;
 use super::names::field_names;
+use super::serde;
 use super::text::{Doc, End, Text};
 use super::types::{Choice, Scope};
 use super::values::{in_field, is_natural};
@@ -20,6 +21,8 @@ pub(super) struct Shape<'a> {
     pub(super) annotations: &'a Annotations,
     /// See [`super::graph::Graph::is_keyed`].
     pub(super) keyed: bool,
+    /// See [`Scope::unknown_field`].
+    pub(super) unknown: Option<String>,
 }
 
 /// Writes a struct or exception of the IDL.
@@ -37,6 +40,7 @@ pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
             fields: &item.fields,
             annotations: &item.meta.annotations,
             keyed,
+            unknown: scope.unknown_field(id),
         },
     );
     if item.kind == StructKind::Exception {
@@ -54,25 +58,33 @@ pub(super) fn write_shape(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>)
     docs::write(text, &shape.docs);
     lints::allow_for_type(text, shape.name, &types);
     let derives = scope.graph.derives(scope.model, shape.fields, shape.keyed);
-    text.line(derive_list(derives, !defaults));
-    if shape.fields.is_empty() {
+    write_derives(scope, text, derives, !defaults);
+    let by_rule = serde::write_for_struct(scope, text, shape, &names);
+    if shape.fields.is_empty() && shape.unknown.is_none() {
         text.line(format!("pub struct {} {{}}", shape.name));
     } else {
         text.open(format!("pub struct {} {{", shape.name));
         for ((field, name), ty) in shape.fields.iter().zip(&names).zip(&types) {
             docs::write(text, &field.meta.docs);
+            serde::write_for_field(scope, text, shape, field, name, by_rule);
             text.assign(&format!("pub {name}:"), &Doc::of_type(ty), ",");
+        }
+        if let Some(unknown) = &shape.unknown {
+            text.line("/// Fields that this build does not know, to be sent on.");
+            serde::write_skip(scope, text);
+            text.line(format!("pub {unknown}: rt::UnknownFields,"));
         }
         text.close("}");
     }
     if defaults {
         write_default(scope, text, shape, &names);
     }
+    serde::write_defaults(scope, text, shape, &names, &types);
     write_value(scope, text, shape, &names);
 }
 
-/// The derives that every type has, and those its fields allow.
-pub(super) fn derive_list(derives: Derives, default: bool) -> String {
+/// The derives that every type has, and those its fields or options allow.
+pub(super) fn write_derives(scope: &Scope<'_>, text: &mut Text, derives: Derives, default: bool) {
     let mut list = vec!["Clone", "Debug"];
     if default {
         list.push("Default");
@@ -87,10 +99,14 @@ pub(super) fn derive_list(derives: Derives, default: bool) -> String {
     if derives.hash_and_ord {
         list.push("PartialOrd");
     }
-    format!("#[derive({})]", list.join(", "))
+    if scope.serde {
+        list.extend(["rt::Deserialize", "rt::Serialize"]);
+    }
+    text.filled("#[derive(", &list, ")]");
 }
 
-fn own_default(field: &Field) -> Option<&Value> {
+/// The default that the IDL gives a field, unless its type has that one anyway.
+pub(super) fn own_default(field: &Field) -> Option<&Value> {
     let default = field.default.as_ref()?;
     let wrapped = field.requiredness == Requiredness::Optional || is_boxed(field);
     (wrapped || !is_natural(default)).then_some(default)
@@ -108,7 +124,8 @@ fn write_default(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &
         }
         None => Doc::text(format!("{name}: {}", natural(scope, field))),
     });
-    text.doc("", &Doc::group(format!("{} {{", shape.name), fields, "}"), "");
+    let unknown = shape.unknown.iter().map(|name| Doc::text(format!("{name}: {default}::default()")));
+    text.doc("", &Doc::group(format!("{} {{", shape.name), fields.chain(unknown), "}"), "");
     text.close("}");
     text.close("}");
 }
@@ -139,44 +156,44 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[S
     text.open(format!("impl rt::Value for {} {{", shape.name));
     text.line("const TYPE: rt::Type = rt::Type::Struct;");
     text.line(format!("const MIN: [usize; 2] = [{binary}, {compact}];"));
-    write_size(text, shape.fields, names);
-    write_encode(text, shape.fields, names);
+    write_size(text, shape, names);
+    write_encode(text, shape, names);
     write_decode(scope, text, shape, names);
+    write_detach(scope, text, shape, names);
     text.close("}");
 }
 
-fn write_size(text: &mut Text, fields: &[Field], names: &[String]) {
+fn write_size(text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     text.blank();
-    if fields.is_empty() {
+    let terms = written(shape, names).map(|call| format!("sizer.{call}")).collect::<Vec<_>>();
+    if terms.is_empty() {
         text.open("fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {");
         text.line("1");
         return text.close("}");
     }
     text.open("fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {");
     text.line("let state = &mut { S::START };");
-    let terms: Vec<String> = fields
-        .iter()
-        .zip(names)
-        .map(|(field, name)| format!("sizer.field(state, {}, &self.{name})", field.id))
-        .collect();
     text.sum("1", &terms);
     text.close("}");
 }
 
-fn write_encode(text: &mut Text, fields: &[Field], names: &[String]) {
+fn write_encode(text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     text.blank();
     text.open("fn encode<W: rt::Writer>(&self, writer: W) -> W {");
-    let mut calls: Vec<String> = fields
-        .iter()
-        .zip(names)
-        .map(|(field, name)| format!("field(state, {}, &self.{name})", field.id))
-        .collect();
-    calls.push("stop()".to_owned());
-    if !fields.is_empty() {
+    let mut calls: Vec<String> = written(shape, names).collect();
+    if !calls.is_empty() {
         text.line("let state = &mut { W::START };");
     }
+    calls.push("stop()".to_owned());
     text.chain("writer", &calls);
     text.close("}");
+}
+
+/// For everything that is written, the call that sizes or writes it.
+fn written(shape: &Shape<'_>, names: &[String]) -> impl Iterator<Item = String> {
+    let fields = shape.fields.iter().zip(names);
+    let calls = fields.map(|(field, name)| format!("field(state, {}, &self.{name})", field.id));
+    calls.chain(shape.unknown.iter().map(|name| format!("unknown_fields(state, &self.{name})")))
 }
 
 /// The head of `decode`, which structs and unions share.
@@ -215,8 +232,12 @@ pub(super) fn close_fields(text: &mut Text, long: bool, suffix: &str) {
 fn write_decode(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     let wire_name = shape.wire_name;
     open_decode(scope, text);
+    let other = match &shape.unknown {
+        Some(unknown) => format!("reader.keep(field, &mut self.{unknown})"),
+        None => "reader.skip(field)".to_owned(),
+    };
     if shape.fields.is_empty() {
-        text.closure(&format!("reader.fields({wire_name:?}, |reader, field|"), "reader.skip(field)", ")");
+        text.closure(&format!("reader.fields({wire_name:?}, |reader, field|"), &other, ")");
         return text.close("}");
     }
     let required: Vec<String> = shape
@@ -243,7 +264,7 @@ fn write_decode(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[
         let call = Doc::group(format!("reader.{function}("), arguments.into_iter().map(Doc::Text), ")");
         text.doc(&format!("{} => ", field.id), &call, ",");
     }
-    text.line("_ => reader.skip(field),");
+    text.line(format!("_ => {other},"));
     if required.is_empty() {
         close_fields(text, long, "");
     } else {
@@ -255,7 +276,17 @@ fn write_decode(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[
     text.close("}");
 }
 
-fn is_required(field: &Field) -> bool {
+fn write_detach(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[String]) {
+    let fields = shape.fields.iter().zip(names);
+    let sharing = fields.filter(|(field, _)| scope.may_share(field, shape.annotations));
+    let names: Vec<&String> = sharing.map(|(_, name)| name).collect();
+    if !names.is_empty() {
+        text.blank();
+        text.braced("rt::detach_fields!", &names);
+    }
+}
+
+pub(super) fn is_required(field: &Field) -> bool {
     field.requiredness == Requiredness::Required
 }
 

@@ -115,6 +115,10 @@ impl Doc {
     }
 }
 
+fn joined(items: &[impl AsRef<str>]) -> String {
+    items.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
+}
+
 fn fill(items: &[Doc], indent: usize) -> String {
     let mut out = String::new();
     let mut line = String::new();
@@ -189,6 +193,34 @@ impl Text {
         let column = self.indent + prefix.chars().count();
         let laid = doc.layout(self.indent, column, suffix.chars().count());
         self.line(format!("{prefix}{laid}{suffix}"));
+    }
+
+    /// An attribute: `open`, items that share lines if they don't fit on one, `close`.
+    pub(super) fn filled(&mut self, open: &str, items: &[impl AsRef<str>], close: &str) {
+        let flat = format!("{open}{}{close}", joined(items));
+        // rustfmt leaves the last column of an attribute free.
+        if self.fits(&format!("{flat} ")) {
+            return self.line(flat);
+        }
+        self.line(open);
+        self.fill(items);
+        self.line(close);
+    }
+
+    /// A macro's call with braces, whose items share lines; rustfmt leaves these as they are.
+    pub(super) fn braced(&mut self, name: &str, items: &[impl AsRef<str>]) {
+        let flat = format!("{name} {{ {} }}", joined(items));
+        if self.fits(&flat) {
+            return self.line(flat);
+        }
+        self.line(format!("{name} {{"));
+        self.fill(items);
+        self.line("}");
+    }
+
+    fn fill(&mut self, items: &[impl AsRef<str>]) {
+        let items: Vec<Doc> = items.iter().map(|item| Doc::text(item.as_ref())).collect();
+        self.out += &fill(&items, self.indent + STEP);
     }
 
     /// As [`Text::doc`] behind `=` or `:`, where the right side may have the next line for itself.

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::graph::{Graph, is_boxed};
-use super::names::Names;
-use crate::model::{Annotations, Field, Model, Requiredness, StructId, Type};
+use super::names::{Names, unknown_field_name};
+use crate::model::{Annotations, Field, Model, Requiredness, StructId, StructKind, Type};
 
 /// What writing one module's items needs.
 #[derive(Clone, Copy)]
@@ -13,6 +13,10 @@ pub(super) struct Scope<'a> {
     pub(super) names: &'a Names,
     pub(super) graph: &'a Graph,
     pub(super) module: usize,
+    /// Whether serde's traits are derived.
+    pub(super) serde: bool,
+    /// For each file, whether its structs keep unknown fields.
+    pub(super) keeping: &'a [bool],
 }
 
 impl<'a> Scope<'a> {
@@ -49,6 +53,30 @@ impl<'a> Scope<'a> {
         let up = std::iter::repeat_n("super", here.len() - common);
         let down = there[common..].iter().map(String::as_str);
         up.chain(down).chain([name]).collect::<Vec<_>>().join("::")
+    }
+
+    /// The name of the field for what a struct doesn't know, if it is to keep that.
+    pub(super) fn unknown_field(&self, id: StructId) -> Option<String> {
+        let item = &self.model[id];
+        let keeps = self.keeping[item.file.index()] && item.kind != StructKind::Union;
+        keeps.then(|| unknown_field_name(&item.fields))
+    }
+
+    /// Whether a field's value may share the frame it was decoded from.
+    pub(super) fn may_share(&self, field: &Field, owner: &Annotations) -> bool {
+        match self.model.resolve(&field.ty) {
+            Type::String | Type::Binary => !Choice::of(field, owner).owned,
+            ty => self.type_may_share(ty),
+        }
+    }
+
+    fn type_may_share(&self, ty: &Type) -> bool {
+        match self.model.resolve(ty) {
+            Type::String | Type::Binary | Type::Struct(_) => true,
+            Type::List(element) | Type::Set(element) => self.type_may_share(element),
+            Type::Map(key, value) => self.type_may_share(key) || self.type_may_share(value),
+            _ => false,
+        }
     }
 
     pub(super) fn struct_path(&self, id: StructId) -> String {

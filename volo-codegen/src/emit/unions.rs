@@ -3,11 +3,12 @@
 use super::docs;
 use super::lints;
 use super::names::arm_names;
-use super::structs::{close_fields, derive_list, open_decode, open_fields};
+use super::serde;
+use super::structs::{close_fields, open_decode, open_fields, write_derives};
 use super::text::{Doc, Text};
 use super::types::Scope;
 use super::values::{in_arm, wrap};
-use crate::model::{Field, StructId};
+use crate::model::{Field, Struct, StructId};
 
 /// Writes a union.
 pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
@@ -24,13 +25,16 @@ pub(super) fn write(scope: &Scope<'_>, text: &mut Text, id: StructId) {
     let bytes: Vec<usize> =
         item.fields.iter().map(|field| scope.graph.arm_bytes(scope.model, field)).collect();
     lints::allow_for_union(text, name, &arms, &bytes);
-    text.line(derive_list(scope.graph.derives(scope.model, &item.fields, keyed), false));
+    write_derives(scope, text, scope.graph.derives(scope.model, &item.fields, keyed), false);
+    let by_rule = serde::write_for_union(scope, text, item, &arms);
     text.open(format!("pub enum {name} {{"));
     for ((field, arm), ty) in item.fields.iter().zip(&arms).zip(&types) {
         docs::write(text, &field.meta.docs);
+        serde::write_for_arm(scope, text, item, field, arm, by_rule);
         text.doc("", &Doc::group(format!("{arm}("), [Doc::of_type(ty)], ")"), ",");
     }
     text.line("/// An arm that this build does not know, or none at all.");
+    serde::write_skip(scope, text);
     text.line(format!("{unknown}(rt::UnknownFields),"));
     text.close("}");
 
@@ -90,15 +94,31 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
     text.line("writer.stop()");
     text.close("}");
 
+    write_decode(scope, text, item, &arms, unknown);
+    let sharing = arms.iter().filter(|(field, _)| scope.may_share(field, &item.meta.annotations));
+    let sharing: Vec<&String> = sharing.map(|(_, arm)| *arm).collect();
+    if !sharing.is_empty() {
+        text.blank();
+        text.braced("rt::detach_arms!", &sharing);
+    }
+    text.close("}");
+}
+
+fn write_decode(
+    scope: &Scope<'_>,
+    text: &mut Text,
+    item: &Struct,
+    arms: &[(&Field, &String)],
+    unknown: &str,
+) {
     open_decode(scope, text);
     let unknown = format!("rt::unknown_arm(reader, field, self, Self::{unknown})");
     if arms.is_empty() {
         text.closure(&format!("reader.fields({:?}, |reader, field|", item.name), &unknown, ")");
-        text.close("}");
         return text.close("}");
     }
     let long = open_fields(text, &item.name);
-    for (field, arm) in &arms {
+    for (field, arm) in arms {
         let arguments =
             ["reader".to_owned(), "field".to_owned(), format!("{:?}", field.name), "self".to_owned()];
         let arguments = arguments.into_iter().chain([format!("Self::{arm}")]).map(Doc::Text);
@@ -106,7 +126,6 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
     }
     text.line(format!("_ => {unknown},"));
     close_fields(text, long, "");
-    text.close("}");
     text.close("}");
 }
 

@@ -188,7 +188,7 @@ fn struct_literal(scope: &Scope<'_>, id: StructId, given: &[(usize, Value)]) -> 
             wrap(&format!("{}: ", names[*index]), value, "")
         })
         .collect();
-    if given.len() < item.fields.len() {
+    if given.len() < item.fields.len() || scope.unknown_field(id).is_some() {
         items.push(Doc::text(format!("..{}::default()", scope.std("Default"))));
     }
     Doc::group(format!("{path} {{"), items, "}")

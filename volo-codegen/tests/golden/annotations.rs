@@ -33,6 +33,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { items }
         }
 
         #[derive(Clone, Debug, Eq, PartialEq)]
@@ -105,6 +107,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { ordered, shared, maybe }
         }
 
         /// Every map of it is ordered.
@@ -135,6 +139,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { first, second }
         }
 
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -181,6 +187,8 @@ pub mod golden {
                     _ => rt::unknown_arm(reader, field, self, Self::Unknown),
                 })
             }
+
+            rt::detach_arms! { Inner }
         }
 
         #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]

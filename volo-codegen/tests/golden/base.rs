@@ -148,6 +148,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { page }
         }
 
         /// What `audit` replies.
@@ -225,6 +227,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { reason }
         }
 
         impl std::fmt::Display for Denied {

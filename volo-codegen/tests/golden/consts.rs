@@ -46,6 +46,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { label }
         }
 
         /// How many.
@@ -203,6 +205,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { reason }
         }
 
         impl std::fmt::Display for Denied {

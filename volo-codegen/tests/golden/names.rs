@@ -97,6 +97,8 @@ pub mod golden {
                         _ => reader.skip(field),
                     })
                 }
+
+                rt::detach_fields! { value }
             }
 
             #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -159,6 +161,8 @@ pub mod golden {
                         _ => reader.skip(field),
                     })
                 }
+
+                rt::detach_fields! { inner, many }
             }
 
             #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -397,6 +401,8 @@ pub mod golden {
                         _ => rt::unknown_arm(reader, field, self, Self::Unknown),
                     })
                 }
+
+                rt::detach_arms! { None }
             }
 
             #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -707,6 +713,8 @@ pub mod golden {
                         _ => reader.skip(field),
                     })
                 }
+
+                rt::detach_fields! { message }
             }
 
             impl std::fmt::Display for Oops {

@@ -40,6 +40,8 @@ pub mod golden {
                 })?;
                 reader.require("Item", &["id"], &seen)
             }
+
+            rt::detach_fields! { id, name }
         }
 
         /// No such item.
@@ -72,6 +74,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { id, message }
         }
 
         impl std::fmt::Display for NotFound {
@@ -272,6 +276,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { id }
         }
 
         /// What `retrieveItem` replies.
@@ -325,6 +331,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { page, filter, sorting, fields }
         }
 
         /// What `listItems` replies.
@@ -358,6 +366,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { id }
         }
 
         /// Arguments of `nothing`.
@@ -663,6 +673,8 @@ pub mod golden {
                     },
                 )
             }
+
+            rt::detach_fields! { first }
         }
 
         /// What `aQuiteLongMethodName` replies.
@@ -848,6 +860,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { page }
         }
 
         /// What `audit` replies.
@@ -925,6 +939,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { reason }
         }
 
         impl std::fmt::Display for Denied {

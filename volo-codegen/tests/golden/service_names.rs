@@ -285,6 +285,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { message }
         }
 
         impl std::fmt::Display for Oops {
@@ -514,6 +516,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { self_, r#match }
         }
 
         /// What `echo` replies.

@@ -69,6 +69,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { reason }
         }
 
         impl std::fmt::Display for Denied {

@@ -69,6 +69,8 @@ pub mod golden {
                 })?;
                 reader.require("Price", &["amount", "currency"], &seen)
             }
+
+            rt::detach_fields! { currency }
         }
 
         #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -163,6 +165,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { text, data }
         }
 
         #[derive(Clone, Debug, Default, PartialEq)]
@@ -228,6 +232,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { text, data, price, list, map }
         }
 
         #[derive(Clone, Debug, Default, PartialEq)]
@@ -279,6 +285,8 @@ pub mod golden {
                 })?;
                 reader.require("Required", &["flag", "number", "text", "price", "prices"], &seen)
             }
+
+            rt::detach_fields! { text, price, prices, note }
         }
 
         /// Containers, also nested.
@@ -341,6 +349,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { names, counts, prices, nested, weights, empties }
         }
 
         /// Anything that is a key is ordered all the way down.
@@ -391,6 +401,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { by_key, maps, weights, choices }
         }
 
         #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -428,6 +440,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { inner }
         }
 
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -503,6 +517,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { name, parent, children, price }
         }
 
         #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -530,6 +546,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { pong }
         }
 
         #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -557,6 +575,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { ping }
         }
 
         /// One of several.
@@ -613,6 +633,8 @@ pub mod golden {
                     _ => rt::unknown_arm(reader, field, self, Self::Unknown),
                 })
             }
+
+            rt::detach_arms! { Text, Nested, Url }
         }
 
         #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -640,6 +662,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { choices }
         }
 
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -686,6 +710,8 @@ pub mod golden {
                     _ => rt::unknown_arm(reader, field, self, Self::Unknown_),
                 })
             }
+
+            rt::detach_arms! { Inner }
         }
 
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -732,6 +758,8 @@ pub mod golden {
                     _ => rt::unknown_arm(reader, field, self, Self::Unknown),
                 })
             }
+
+            rt::detach_arms! { Text }
         }
 
         #[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -761,6 +789,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { id, message }
         }
 
         impl std::fmt::Display for NotFound {
@@ -931,6 +961,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { text, names, counts, price, never, boxed, choice, nothing, nested }
         }
 
         /// Arms of very different sizes.
@@ -984,6 +1016,8 @@ pub mod golden {
                     _ => rt::unknown_arm(reader, field, self, Self::Unknown),
                 })
             }
+
+            rt::detach_arms! { Large }
         }
 
         #[allow(clippy::enum_variant_names, reason = "the names are the IDL's")]
@@ -1064,6 +1098,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { defaults, scalars }
         }
 
         impl std::fmt::Display for Big {
@@ -1139,6 +1175,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { complex, maybe }
         }
 
         pub trait Lints: Send + Sync + 'static {
@@ -1327,6 +1365,8 @@ pub mod golden {
                     _ => reader.skip(field),
                 })
             }
+
+            rt::detach_fields! { complex }
         }
 
         /// What `complex` replies.

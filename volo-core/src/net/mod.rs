@@ -86,6 +86,11 @@ pub trait Link: Send {
     /// What the connection is like.
     fn profile(&self) -> &Profile;
 
+    /// This end's own address, where the peer sees the connection come from it unless something lies between.
+    fn local_address(&self) -> Option<Address> {
+        None
+    }
+
     /// Waits until a message of `size` may be written: the only wait before a write. Holds nothing when dropped.
     ///
     /// # Errors

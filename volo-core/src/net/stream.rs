@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{Framer, Link, LinkOptions, Profile, input::Input, output::Output};
-use crate::{Error, ErrorKind, Peer, Result, Size, Span};
+use crate::{Address, Error, ErrorKind, Peer, Result, Size, Span};
 
 /// The largest message on a stream: what a 32-bit signed length can announce.
 const MESSAGE_MAX: usize = i32::MAX as usize;
@@ -26,11 +26,20 @@ const MESSAGE_MAX: usize = i32::MAX as usize;
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
     /// Whether the stream is open and nothing is there to be read, by cached readiness. May lose a byte if not.
     fn is_quiet(&mut self) -> bool;
+
+    /// This end's own address, if it has one.
+    fn local_address(&self) -> Option<Address> {
+        None
+    }
 }
 
 impl Stream for TcpStream {
     fn is_quiet(&mut self) -> bool {
         would_block(self.try_read(&mut [0]))
+    }
+
+    fn local_address(&self) -> Option<Address> {
+        self.local_addr().ok().map(Address::Tcp)
     }
 }
 
@@ -66,6 +75,10 @@ impl<S: Stream> StreamLink<S> {
 impl<S: Stream> Link for StreamLink<S> {
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    fn local_address(&self) -> Option<Address> {
+        self.stream.local_address()
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>, _size: Size) -> Poll<Result<()>> {

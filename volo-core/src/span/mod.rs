@@ -9,7 +9,7 @@
 mod cursor;
 mod out;
 
-use std::{marker::PhantomData, mem::MaybeUninit, ptr};
+use std::{marker::PhantomData, mem::MaybeUninit, ptr, slice};
 
 use bytes::Bytes;
 use faststr::FastStr;
@@ -93,6 +93,8 @@ pub struct Span<'a> {
     linked: usize,
     failed: bool,
     links: &'a mut Vec<LinkedAt>,
+    /// Links of earlier messages, before those of this span.
+    links_before: usize,
     memory: PhantomData<&'a mut [MaybeUninit<u8>]>,
 }
 
@@ -127,6 +129,7 @@ impl<'a> Span<'a> {
             link_min,
             linked: 0,
             failed: false,
+            links_before: links.len(),
             links,
             memory: PhantomData,
         })
@@ -173,6 +176,23 @@ impl<'a> Span<'a> {
         }
         // SAFETY: position + len lies inside the bytes already written.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(position), bytes.len()) }
+    }
+
+    /// Shows all bytes from `position` on, linked ones included, piece by piece in wire order; for checksums.
+    pub fn visit(&self, position: usize, see: &mut dyn FnMut(&[u8])) {
+        // SAFETY: everything in `base..cur` is initialised, and borrowed for as long as the slice lives.
+        let written = unsafe { slice::from_raw_parts(self.base, self.position()) };
+        let mut start = position;
+        for link in self.links.iter().skip(self.links_before) {
+            let end = link.position - self.origin;
+            if end < position {
+                continue;
+            }
+            see(written.get(start..end).unwrap_or_default());
+            see(link.body.as_slice());
+            start = end;
+        }
+        see(written.get(start..).unwrap_or_default());
     }
 
     /// Marks the span as failed: it will be rolled back whatever was written.

@@ -188,6 +188,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_is_shown_in_wire_order() {
+        let (mut out, body) = (OutBuf::default(), Bytes::from(vec![7; 200]));
+        for before in 0..3 {
+            let size = Size { inline: 5, linked: 400 };
+            write(&mut out, size, |span| {
+                let mut expected = vec![];
+                for (text, linked) in [("ab", true), ("c", true), ("de", false)] {
+                    span.put_slice(text.as_bytes());
+                    expected.extend_from_slice(text.as_bytes());
+                    if linked {
+                        span.put_body(&body);
+                        expected.extend_from_slice(&body);
+                    }
+                }
+                for (position, skipped) in [(0, 0), (1, 1), (2, 2), (3, 203), (4, 404), (5, 405), (6, 405)] {
+                    let mut seen = vec![];
+                    span.visit(position, &mut |piece| seen.extend_from_slice(piece));
+                    assert_eq!(seen, expected[skipped..], "from {position}, with {before} messages before");
+                }
+            })
+            .unwrap();
+        }
+    }
+
+    #[test]
     fn a_panic_while_filling_leaves_nothing_behind() {
         let (mut out, body) = (OutBuf::default(), Bytes::from(vec![7; 200]));
         let size = Size { inline: 4, linked: 200 };

@@ -1,19 +1,25 @@
-"""What both programs share: the four ways to talk, and connections to a server."""
+"""What the programs share: the four ways to talk, connections to a server, and a line for each cell."""
 
 import contextlib
 import itertools
+import json
 import sys
 
-from thrift.protocol.TBinaryProtocol import TBinaryProtocol
-from thrift.protocol.TCompactProtocol import TCompactProtocol
+from thrift.protocol.TBinaryProtocol import TBinaryProtocolFactory
+from thrift.protocol.TCompactProtocol import TCompactProtocolFactory
 from thrift.transport.TSocket import TSocket
-from thrift.transport.TTransport import TBufferedTransport, TFramedTransport
+from thrift.transport.TTransport import TBufferedTransportFactory, TFramedTransportFactory
 
-PROTOCOLS = {"binary": TBinaryProtocol, "compact": TCompactProtocol}
-TRANSPORTS = {"framed": TFramedTransport, "buffered": TBufferedTransport}
+PROTOCOLS = {"binary": TBinaryProtocolFactory, "compact": TCompactProtocolFactory}
+TRANSPORTS = {"framed": TFramedTransportFactory, "buffered": TBufferedTransportFactory}
 TIMEOUT_MS = 5_000
 
-checks = itertools.count()
+failures = 0
+
+
+def everywhere():
+    """Pairs of a protocol and a transport."""
+    return itertools.product(PROTOCOLS, TRANSPORTS)
 
 
 @contextlib.contextmanager
@@ -22,31 +28,32 @@ def connect(client_type, address, protocol, transport):
     host, port = address.rsplit(":", 1)
     socket = TSocket(host, int(port))
     socket.setTimeout(TIMEOUT_MS)
-    wrapped = TRANSPORTS[transport](socket)
+    wrapped = TRANSPORTS[transport]().getTransport(socket)
     wrapped.open()
     try:
-        yield client_type(PROTOCOLS[protocol](wrapped))
+        yield client_type(PROTOCOLS[protocol]().getProtocol(wrapped))
     finally:
         wrapped.close()
 
 
-def run_everywhere(title, walk):
-    """Calls `walk(protocol, transport)` for all four combinations and ends the process with 1 if any failed."""
-    failures, done = 0, next(checks)
-    for protocol, transport in itertools.product(PROTOCOLS, TRANSPORTS):
-        name = f"{title} {protocol} {transport}"
-        try:
-            walk(protocol, transport)
-            before, done = done, next(checks)
-            print(f"ok   {name}: {done - before - 1} checks")
-        except Exception as error:  # the next combination is still worth knowing
-            failures += 1
-            print(f"FAIL {name}: {type(error).__name__}: {error}")
+def cell(case, run, *arguments):
+    """Calls `run` and prints how it went."""
+    global failures
+    line = {"suite": "interop", "peer": "python", "direction": "peer->us", "case": case, "pass": True}
+    try:
+        run(*arguments)
+    except Exception as error:  # the next cell is still worth knowing
+        failures += 1
+        line |= {"pass": False, "error": f"{type(error).__name__}: {error}"}
+    print(json.dumps(line, ensure_ascii=False, separators=(",", ":")), flush=True)
+
+
+def finish():
+    """Ends the process with 1 if a cell failed."""
     sys.exit(1 if failures else 0)
 
 
 def expect(actual, wanted, what):
     """Fails with both values unless they are equal."""
-    next(checks)
     if actual != wanted:
         raise AssertionError(f"{what}: {actual!r} instead of {wanted!r}")

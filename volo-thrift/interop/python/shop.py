@@ -3,7 +3,7 @@
 import re
 import sys
 
-from peer import connect, expect, run_everywhere
+from peer import cell, connect, everywhere, expect, finish
 from tmf620 import ProductCatalogService
 from tmf622 import ProductOrderingService
 from tmf622.ttypes import (
@@ -97,4 +97,7 @@ def walk(protocol, transport):
         expect(ordering.createCancelProductOrder(cancellation).state, TaskState.DONE, "the cancellation's state")
         expect(ordering.retrieveProductOrder(order.id).state, OrderState.CANCELLED, "state after it")
 
-run_everywhere("shop", walk)
+
+for way in everywhere():
+    cell(f"{' '.join(way)}: the shop", walk, *way)
+finish()

@@ -9,33 +9,47 @@ use volo_core::{
 };
 
 use super::{
-    CallOpt, Client, ClientService, ServiceClient, connection::Settings, mux::Mux, pingpong::PingPong,
+    CallOpt, Client, ClientService, ServiceClient, auto::Auto, connection::Settings, mux::Mux,
+    pingpong::PingPong,
 };
 use crate::{
     Limits,
-    meta::Names,
-    wire::{Dialect, Framing, Protocol, flag},
+    meta::Identity,
+    wire::{Dialect, Framing, Protocol},
 };
 
 /// How long a call may take unless the client is told otherwise.
 const RPC_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How calls share connections.
+#[derive(Clone, Copy, Debug)]
+enum Mode {
+    /// As the server offers.
+    Auto,
+    /// One call at a time.
+    PingPong,
+    /// Many at a time over so many.
+    Mux(usize),
+}
+
 type Wrap = Box<dyn FnOnce(ClientService) -> ClientService + Send>;
 
 /// Makes a client of type `C`.
 ///
-/// By default it speaks TTHeader with Binary over pooled connections, one call at a time on each, and gives a call one
-/// second. Nothing happens before the first call, so a client can be built outside of a runtime.
+/// By default it speaks TTHeader with Binary over pooled connections, one call at a time on each until a server of our
+/// kind offers more, and gives a call one second. Nothing happens before the first call, so a client can be built outside of a runtime.
 ///
 /// A request passes the deadline, the outer layers, the inner layers and then goes to a connection; in each group the
 /// layer added first sees it first. Any [`tower::Layer`] will do: errors of other kinds than ours are turned into
 /// ours, with tower's known ones classified.
 pub struct ClientBuilder<C> {
-    names: Names,
+    identity: Identity,
     options: CallOpt,
     connect: ConnectOptions,
     dialect: Dialect,
-    mux: usize,
+    mode: Mode,
+    checksums: bool,
+    multiplexed: bool,
     pool: PoolConfig,
     limits: Limits,
     outer: Vec<Wrap>,
@@ -48,11 +62,13 @@ impl<C: ServiceClient> ClientBuilder<C> {
     /// A client of the service that is deployed under the name `callee`.
     pub fn new(callee: impl Into<FastStr>) -> Self {
         ClientBuilder {
-            names: Names { caller: FastStr::empty(), callee: callee.into() },
+            identity: Identity { callee: callee.into(), ..Identity::default() },
             options: CallOpt { timeout: Some(RPC_TIMEOUT), ..CallOpt::default() },
             connect: ConnectOptions::default(),
             dialect: Dialect::new(Framing::TtHeader, Protocol::Binary),
-            mux: 0,
+            mode: Mode::Auto,
+            checksums: false,
+            multiplexed: false,
             pool: PoolConfig::default(),
             limits: Limits::default(),
             outer: Vec::new(),
@@ -64,7 +80,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
 
     /// The name under which the caller is deployed, for the callee to see.
     pub fn caller_name(mut self, caller: impl Into<FastStr>) -> Self {
-        self.names.caller = caller.into();
+        self.identity.caller = caller.into();
         self
     }
 
@@ -88,15 +104,21 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self
     }
 
-    /// How long making a connection may take, 50 ms by default.
+    /// How long making a connection may take, 50 ms by default; the callee is told if it is set.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect.connect_timeout = timeout;
+        self.identity.connect_timeout = Some(timeout);
         self
     }
 
     /// Puts a header with metainfo before each message. This is the default.
     pub fn ttheader(self) -> Self {
         self.framing(Framing::TtHeader)
+    }
+
+    /// Puts a header and a length before each message, as some proxies want it.
+    pub fn ttheader_framed(self) -> Self {
+        self.framing(Framing::TtHeaderFramed)
     }
 
     /// Puts just a length before each message.
@@ -109,7 +131,8 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self.framing(Framing::Buffered)
     }
 
-    fn framing(mut self, framing: Framing) -> Self {
+    /// Any of the framings.
+    pub fn framing(mut self, framing: Framing) -> Self {
         self.dialect.framing = framing;
         self
     }
@@ -120,10 +143,30 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self
     }
 
-    /// Shares so many connections per address among all calls, instead of giving each call one for itself while it
-    /// lasts; 0 turns it off. Needs TTHeader and a server that answers out of order.
+    /// Puts the service's name before each method's, for servers that have several services in Apache's multiplexed
+    /// protocol.
+    pub fn multiplexed(mut self) -> Self {
+        self.multiplexed = true;
+        self
+    }
+
+    /// Lets every call carry a checksum (CRC32C) of its payload. Needs TTHeader. Replies that carry one are checked
+    /// anyway.
+    pub fn checksums(mut self) -> Self {
+        self.checksums = true;
+        self
+    }
+
+    /// Shares so many connections per address among all calls, whatever the server says; 0 is the same as
+    /// [`ClientBuilder::pingpong`]. Needs TTHeader and a server that answers out of order.
     pub fn mux(mut self, connections: usize) -> Self {
-        self.mux = connections;
+        self.mode = if connections == 0 { Mode::PingPong } else { Mode::Mux(connections) };
+        self
+    }
+
+    /// Gives each call a connection for itself while it lasts, whatever the server offers.
+    pub fn pingpong(mut self) -> Self {
+        self.mode = Mode::PingPong;
         self
     }
 
@@ -166,16 +209,24 @@ impl<C: ServiceClient> ClientBuilder<C> {
     /// The client. Settings that make no sense together fail its calls, with an error that says why.
     pub fn build(mut self) -> C {
         self.connect.link.buffered_max = self.limits.write_buffer_max;
-        let settings = Arc::new(Settings {
+        let settings = Settings {
             dialect: self.dialect,
             limits: self.limits,
-            names: self.names,
-            flags: if self.mux > 0 { flag::OUT_OF_ORDER } else { 0 },
-        });
-        let innermost = match (self.fault, self.mux) {
+            identity: self.identity,
+            flags: 0,
+            checksums: self.checksums,
+            multiplexed: self.multiplexed,
+            greeting: None,
+        };
+        let has_header = self.dialect.framing.has_header();
+        let innermost = match (self.fault, self.mode) {
             (Some(fault), _) => Err(Error::new(ErrorKind::Config, fault)),
-            (None, 0) => pingpong(settings, self.connect, self.pool),
-            (None, connections) => mux(settings, self.connect, connections),
+            _ if self.checksums && !has_header => {
+                Err(Error::new(ErrorKind::Config, "checksums need TTHeader"))
+            }
+            (None, Mode::Auto) if has_header => auto(settings, self.connect, self.pool),
+            (None, Mode::Auto | Mode::PingPong) => pingpong(settings, self.connect, self.pool),
+            (None, Mode::Mux(connections)) => mux(settings, self.connect, connections),
         };
         let innermost = innermost.unwrap_or_else(|fault| refusing(fault.to_string()));
         let layers = self.inner.into_iter().rev().chain(self.outer.into_iter().rev());
@@ -184,12 +235,17 @@ impl<C: ServiceClient> ClientBuilder<C> {
     }
 }
 
-fn pingpong(settings: Arc<Settings>, connect: ConnectOptions, pool: PoolConfig) -> Result<ClientService> {
+fn auto(settings: Settings, connect: ConnectOptions, pool: PoolConfig) -> Result<ClientService> {
+    let auto = Arc::new(Auto::new(settings, connect, pool)?);
+    Ok(BoxCloneSyncService::new(service_fn(move |request| auto.clone().call(request))))
+}
+
+fn pingpong(settings: Settings, connect: ConnectOptions, pool: PoolConfig) -> Result<ClientService> {
     let pingpong = Arc::new(PingPong::new(settings, connect, pool)?);
     Ok(BoxCloneSyncService::new(service_fn(move |request| pingpong.clone().call(request))))
 }
 
-fn mux(settings: Arc<Settings>, connect: ConnectOptions, connections: usize) -> Result<ClientService> {
+fn mux(settings: Settings, connect: ConnectOptions, connections: usize) -> Result<ClientService> {
     let mux = Arc::new(Mux::new(settings, connect, connections)?);
     Ok(BoxCloneSyncService::new(service_fn(move |request| mux.clone().call(request))))
 }
@@ -217,10 +273,10 @@ where
 impl<C> fmt::Debug for ClientBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("names", &self.names)
+            .field("identity", &self.identity)
             .field("options", &self.options)
             .field("dialect", &self.dialect)
-            .field("mux", &self.mux)
+            .field("mode", &self.mode)
             .finish_non_exhaustive()
     }
 }

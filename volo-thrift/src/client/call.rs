@@ -21,8 +21,13 @@ where
     E: Exceptions,
 {
     let response = client.execute(method, Body::Typed(Arc::new(Typed(args)))).await?;
+    result(method, succeeded(response)?)
+}
+
+/// The response, if it has the method's result or a declared exception.
+pub(crate) fn succeeded<E>(response: Response) -> Result<Response, ClientError<E>> {
     match response.outcome() {
-        Outcome::Success | Outcome::Declared(_) => result(method, response),
+        Outcome::Success | Outcome::Declared(_) => Ok(response),
         Outcome::Business(status) => Err(ClientError::Biz(biz_error(&response, status))),
         Outcome::Failed(_) => Err(ClientError::Application(application_exception(response.body())?)),
     }
@@ -34,10 +39,7 @@ where
 /// When the call failed on the way, or the server, though it need not answer, refused it.
 pub async fn send<A: Value>(client: &Client, method: &'static Method, args: A) -> Result<(), ClientError> {
     let response = client.execute(method, Body::Typed(Arc::new(Typed(args)))).await?;
-    match response.outcome() {
-        Outcome::Failed(_) => Err(ClientError::Application(application_exception(response.body())?)),
-        _ => Ok(()),
-    }
+    succeeded(response).map(drop)
 }
 
 fn result<T: Success, E: Exceptions>(method: &Method, response: Response) -> Result<T, ClientError<E>> {

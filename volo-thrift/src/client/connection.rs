@@ -9,6 +9,7 @@ use std::{
     time::Instant,
 };
 
+use faststr::FastStr;
 use volo_core::{Error, ErrorKind, Request, Result, net::Link};
 
 use super::{
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     Limits,
     conn::{Arrival, Calls, Ended, Loss, Reset, SequenceId},
-    meta::{self, Names, keys},
+    meta::{self, Advert, Hello, Identity, InstanceId, keys},
     wire::{Dialect, FixedFramer, Header, Incoming, MessageHead, MessageKind, Outgoing, WireError, parse},
 };
 
@@ -26,16 +27,25 @@ use crate::{
 const STRAYS_MAX: u32 = 64;
 
 /// What all connections of a client have in common.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     /// How to write, and to read unless the peer answers otherwise.
     pub(super) dialect: Dialect,
     pub(super) limits: Limits,
     /// What each request says about this client and the service it wants.
-    pub(super) names: Names,
+    pub(super) identity: Identity,
     /// Flags of each request's header.
     pub(super) flags: u16,
+    /// Whether requests carry checksums.
+    pub(super) checksums: bool,
+    /// Whether method names carry the service's, as Apache's multiplexed protocol has them.
+    pub(super) multiplexed: bool,
+    /// What the first request of a connection says.
+    pub(super) greeting: Option<Pair>,
 }
+
+/// A string key of a header and its value.
+pub(super) type Pair = (&'static str, FastStr);
 
 /// A connection and its calls; `S` is where a call's events go.
 pub(super) struct Connection<S> {
@@ -45,6 +55,10 @@ pub(super) struct Connection<S> {
     settings: Arc<Settings>,
     /// Filled anew for each request; kept for its memory.
     header: Header,
+    /// What the next request says beside its own.
+    greeting: Option<Pair>,
+    /// Whether the peer is known to be a server of ours.
+    akin: bool,
     timer: Timer,
     /// Set while the peer takes no bytes: how many it had taken, and until when it must take more.
     stalled: Option<(u64, Option<Instant>)>,
@@ -77,6 +91,8 @@ impl<S> Connection<S> {
             calls: Calls::new(window),
             framer: FixedFramer::new(settings.dialect, &settings.limits),
             link,
+            greeting: settings.greeting.clone(),
+            akin: false,
             settings,
             header: Header::default(),
             timer: Timer::default(),
@@ -100,6 +116,26 @@ impl<S> Connection<S> {
     /// Makes the connection serve no further calls.
     pub(super) fn retire(&mut self) {
         self.retiring = true;
+    }
+
+    /// Whether the peer answers a hello, and does so beside the calls under way.
+    pub(super) fn is_akin(&self) -> bool {
+        self.akin
+    }
+
+    /// Asks the peer with the next request who it is.
+    pub(super) fn ask(&mut self) {
+        self.greeting = Some((keys::HELLO, Hello::QUESTION));
+    }
+
+    /// The answer of exactly that server to [`Connection::ask`], if nothing lies between.
+    pub(super) fn expected_hello(&self, instance: InstanceId) -> Option<Hello> {
+        Hello::expected(instance, self.link.local_address().as_ref(), &self.link.profile().peer)
+    }
+
+    /// The link, to be used in another way.
+    pub(super) fn into_link(self) -> Box<dyn Link> {
+        self.link
     }
 
     /// Whether an idle connection can still be used.
@@ -134,9 +170,18 @@ impl<S> Connection<S> {
         self.header.clear();
         self.header.flags = settings.flags;
         if settings.dialect.framing.has_header() {
-            meta::write_request(&mut self.header, context, kind, &settings.names, now);
+            meta::write_request(&mut self.header, context, kind, &settings.identity, now);
+            self.header.checksum = settings.checksums;
+            if let Some((key, value)) = &self.greeting {
+                self.header.strings.push((FastStr::from_static_str(key), value.clone()));
+            }
         }
-        let head = MessageHead::new(kind, context.method.clone(), id.to_wire());
+        let name = if settings.multiplexed && !context.service.is_empty() {
+            FastStr::from(format!("{}:{}", context.service, context.method))
+        } else {
+            context.method.clone()
+        };
+        let head = MessageHead::new(kind, name, id.to_wire());
         let outgoing =
             Outgoing { dialect: settings.dialect, header: &self.header, head: &head, body: request.body() };
         let size =
@@ -145,6 +190,8 @@ impl<S> Connection<S> {
         let written = self.link.write(size, &mut |span| outgoing.encode(size, span));
         let range = written.map_err(WriteError::Request)?;
         self.calls.mark_sent(id, range.start);
+        self.greeting = None;
+        self.strays = self.strays.saturating_sub(1); // some servers answer oneway calls, too
         Poll::Ready(Ok(range))
     }
 
@@ -239,6 +286,7 @@ impl<S> Connection<S> {
         };
         let header = message.header.as_ref();
         self.retiring |= header.is_some_and(asks_to_close);
+        self.akin |= header.is_some_and(|header| Advert::read(header).is_some());
         let number = message.head.sequence_id;
         let header_number = header.map_or(number, |header| header.sequence_id);
         let exception = message.head.kind == MessageKind::Exception;

@@ -4,14 +4,17 @@
 //! call → Client → deadline → outer layers → inner layers                      call.rs, mod.rs, builder.rs
 //!   → one call per connection:   pool → Connection, polled by the caller      pingpong.rs
 //!   → many calls per connection: queue → task → Connection                    mux.rs, mux_task.rs
+//!   → from the first to the second when the server offers it                  auto.rs, hello.rs
 //! Connection: encode → Link; Link → frame → the call it answers               connection.rs, reply.rs, ../conn
 //! ```
 //! Dropping the future of a call is always safe: it costs at most the connection that this call alone was using.
 #![forbid(unsafe_code)]
 
+mod auto;
 mod builder;
 mod call;
 mod connection;
+mod hello;
 mod mux;
 mod mux_task;
 mod options;
@@ -28,6 +31,8 @@ use volo_core::{
 };
 
 pub use builder::ClientBuilder;
+#[cfg(feature = "pilota")]
+pub(crate) use call::succeeded;
 pub use call::{call, send};
 pub use options::{CallOpt, Tags};
 

@@ -19,14 +19,20 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit, mpsc, oneshot},
 };
 use volo_core::{
-    Address, Body, Error, ErrorKind, Raw, Request, Response, Result, layers::timeout::mark_covered,
-    net::ConnectOptions, span::OutBuf,
+    Address, Body, Error, ErrorKind, Raw, Request, Response, Result,
+    layers::timeout::mark_covered,
+    net::{self, ConnectOptions},
+    span::OutBuf,
 };
 
-use super::{connection::Settings, mux_task, reply};
+use super::{
+    connection::{Connection, Settings},
+    hello, mux_task, reply,
+};
 use crate::{
     conn::{Event, SLOTS_MAX},
-    wire::Incoming,
+    meta::{Advert, InstanceId, keys},
+    wire::{Incoming, flag},
 };
 
 /// Requests with more bytes than this are encoded by their callers, so that they don't hold up others.
@@ -53,7 +59,7 @@ struct Group {
 
 /// A connection, as its callers see it.
 #[derive(Clone, Debug)]
-struct Handle {
+pub(super) struct Handle {
     jobs: mpsc::UnboundedSender<Job>,
     shared: Arc<Shared>,
 }
@@ -93,13 +99,24 @@ pub(super) enum Outcome {
     Unsent(Box<Request>),
 }
 
+/// How a call over a given connection went.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    /// With an answer, or none because it is oneway.
+    Answered(Option<Box<Incoming>>),
+    /// Nothing was written; here is the request back.
+    Unsent(Box<Request>),
+}
+
 impl Mux {
     /// # Errors
     /// When the framing has no header, which says that replies may overtake each other.
-    pub(super) fn new(settings: Arc<Settings>, connect: ConnectOptions, per_address: usize) -> Result<Self> {
+    pub(super) fn new(settings: Settings, connect: ConnectOptions, per_address: usize) -> Result<Self> {
         if !settings.dialect.framing.has_header() {
             return Err(Error::new(ErrorKind::Config, "multiplexing needs TTHeader"));
         }
+        let greeting = Some((keys::ANNOUNCE, Advert::ANNOUNCEMENT));
+        let settings = Arc::new(Settings { flags: flag::OUT_OF_ORDER, greeting, ..settings });
         let (connect, per_address) = (Arc::new(connect), per_address.max(1));
         Ok(Mux { settings, connect, per_address, groups: Mutex::default() })
     }
@@ -107,31 +124,58 @@ impl Mux {
     /// Makes a call.
     pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
         let peer = reply::peer(&request)?;
-        let method = request.context.method.clone();
         let mut request = Box::new(request);
-        self.encode_if_large(&mut request)?;
         for _ in 0..CONNECTIONS_MAX {
-            let handle = self.pick(&peer.address)?;
-            if !handle.admit().await {
-                continue;
-            }
-            match handle.exchange(request).await {
-                Outcome::Event(Event::Reply(message)) => {
-                    let message = message?;
-                    reply::check(&message, &method)?;
-                    return reply::response(peer, Some(message));
-                }
-                Outcome::Event(Event::Reset(reset)) => return Err(reset.into_error()),
-                Outcome::Event(_) => {
-                    return Err(Error::protocol("a stream's message came in answer to a unary call"));
-                }
-                Outcome::Flushed => return reply::response(peer, None),
-                Outcome::Refused(error) => return Err(error),
-                Outcome::Unsent(back) => request = back,
+            match self.call_over(self.pick(&peer.address)?, request).await? {
+                Attempt::Answered(answer) => return reply::response(peer, answer),
+                Attempt::Unsent(back) => request = back,
             }
         }
         let text = format!("{CONNECTIONS_MAX} connections ended before they took the call");
         Err(Error::new(ErrorKind::Connect, text))
+    }
+
+    /// Makes a call over this connection, unless it ends before anything of the call is written.
+    pub(super) async fn call_over(&self, handle: Handle, mut request: Box<Request>) -> Result<Attempt> {
+        let method = request.context.method.clone();
+        self.encode_if_large(&mut request)?;
+        if !handle.admit().await {
+            return Ok(Attempt::Unsent(request));
+        }
+        match handle.exchange(request).await {
+            Outcome::Event(Event::Reply(message)) => {
+                let message = message?;
+                reply::check(&message, &method)?;
+                Ok(Attempt::Answered(Some(message)))
+            }
+            Outcome::Event(Event::Reset(reset)) => Err(reset.into_error()),
+            Outcome::Event(_) => Err(Error::protocol("a stream's message came in answer to a unary call")),
+            Outcome::Flushed => Ok(Attempt::Answered(None)),
+            Outcome::Refused(error) => Err(error),
+            Outcome::Unsent(back) => Ok(Attempt::Unsent(back)),
+        }
+    }
+
+    /// A usable connection to `address`, if there is one.
+    pub(super) fn existing(&self, address: &Address) -> Option<Handle> {
+        let group = lock(&self.groups).get(address)?.clone();
+        let first = group.next.fetch_add(1, Ordering::Relaxed);
+        let mut indexes = (0..group.handles.len()).map(|offset| (first + offset) % group.handles.len());
+        indexes.find_map(|index| lock(&group.handles[index]).clone().filter(Handle::is_usable))
+    }
+
+    /// Connects to exactly that server, or not at all. Calls find the connection by [`Mux::existing`].
+    pub(super) async fn connect_to(&self, address: &Address, instance: InstanceId) -> Result<()> {
+        let link = hello::connect(address, &self.connect, &self.settings, instance).await?;
+        let (handle, task) = self.task();
+        let connection = Connection::new(link, self.settings.clone(), self.window());
+        tokio::spawn(task.serve(connection));
+        let group = self.group(address);
+        let free = group.handles.iter().find(|slot| !lock(slot).as_ref().is_some_and(Handle::is_usable));
+        if let Some(slot) = free {
+            *lock(slot) = Some(handle);
+        }
+        Ok(())
     }
 
     /// A usable connection to `address`; one is being made if there is none.
@@ -163,16 +207,32 @@ impl Mux {
         let runtime = runtime::Handle::try_current().map_err(|error| {
             Error::new(ErrorKind::Config, "calls need a tokio runtime").with_source(error)
         })?;
-        let window = self.settings.limits.in_flight_max.clamp(1, SLOTS_MAX);
+        let (handle, task) = self.task();
+        let (address, connect) = (address.clone(), self.connect.clone());
+        let (settings, window) = (self.settings.clone(), self.window());
+        runtime.spawn(async move {
+            match net::connect(&address, &connect).await {
+                Ok(link) => task.serve(Connection::new(link, settings, window)).await,
+                Err(error) => task.refuse(error),
+            }
+        });
+        Ok(handle)
+    }
+
+    /// Both ends of a connection's queue.
+    fn task(&self) -> (Handle, mux_task::Queue) {
         let shared = Arc::new(Shared {
-            room: Semaphore::new(window),
+            room: Semaphore::new(self.window()),
             connected: AtomicBool::new(false),
             retiring: AtomicBool::new(false),
         });
         let (jobs, queue) = mpsc::unbounded_channel(); // bounded by the permits
-        let (settings, connect) = (self.settings.clone(), self.connect.clone());
-        runtime.spawn(mux_task::run(address.clone(), connect, settings, shared.clone(), queue));
-        Ok(Handle { jobs, shared })
+        (Handle { jobs, shared: shared.clone() }, mux_task::Queue::new(shared, queue))
+    }
+
+    /// How many calls one connection can have under way.
+    fn window(&self) -> usize {
+        self.settings.limits.in_flight_max.clamp(1, SLOTS_MAX)
     }
 
     /// Encodes a large request here and now; its bytes are then linked, not copied, into the connection.

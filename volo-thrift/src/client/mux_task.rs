@@ -5,17 +5,15 @@ use std::{
     future::poll_fn,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc::UnboundedReceiver;
-use volo_core::{
-    Address, Error, ErrorKind, Request, Result,
-    net::{self, ConnectOptions},
-};
+use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
+use volo_core::{Error, ErrorKind, Request, Result};
 
 use super::{
-    connection::{Connection, Settings, WriteError},
+    connection::{Connection, WriteError},
+    hello,
     mux::{Job, Outcome, Reply, Shared},
     timer::now,
 };
@@ -27,39 +25,49 @@ const FRAMES_PER_TURN: usize = 256;
 /// Jobs taken from the queue at a time.
 const JOBS_PER_STEP: usize = 64;
 
-/// Makes the connection and serves its calls until it ends.
-pub(super) async fn run(
-    address: Address,
-    connect: Arc<ConnectOptions>,
-    settings: Arc<Settings>,
-    shared: Arc<Shared>,
-    mut queue: UnboundedReceiver<Job>,
-) {
-    let closing = CloseOnDrop(shared);
-    let link = match net::connect(&address, &connect).await {
-        Ok(link) => link,
-        Err(error) => {
-            let loss = Loss::Closed(Arc::new(error));
-            return refuse(&mut queue, |_| {
-                Outcome::Event(Event::Reset(Reset { loss: loss.clone(), sent: false }))
-            });
-        }
-    };
-    let shared = &closing.0;
-    shared.connected.store(true, Ordering::Relaxed);
-    let window = settings.limits.in_flight_max;
-    let mut task = Task {
-        connection: Connection::new(link, settings, window),
-        shared: shared.clone(),
-        queue,
-        inbox: Vec::with_capacity(JOBS_PER_STEP),
-        outbox: VecDeque::new(),
-        oneways: VecDeque::new(),
-        admitted: 0,
-        orphaned: false,
-    };
-    let cause = poll_fn(|cx| task.poll_turn(cx)).await;
-    task.end(cause);
+/// Timeouts in a row, with nothing received between them, after which the peer is asked whether it is still there,
+/// if the first was so long ago: calls may have little time.
+const TIMEOUTS_MAX: u32 = 3;
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// The task's end of the queue.
+pub(super) struct Queue {
+    shared: CloseOnDrop,
+    jobs: UnboundedReceiver<Job>,
+}
+
+impl Queue {
+    pub(super) fn new(shared: Arc<Shared>, jobs: UnboundedReceiver<Job>) -> Self {
+        Queue { shared: CloseOnDrop(shared), jobs }
+    }
+
+    /// Serves the calls of the queue until the connection ends.
+    pub(super) async fn serve(self, connection: Connection<Reply>) {
+        let Queue { shared: closing, jobs } = self;
+        let shared = &closing.0;
+        shared.connected.store(true, Ordering::Relaxed);
+        let mut task = Task {
+            connection,
+            shared: shared.clone(),
+            queue: jobs,
+            inbox: Vec::with_capacity(JOBS_PER_STEP),
+            outbox: VecDeque::new(),
+            oneways: VecDeque::new(),
+            admitted: 0,
+            orphaned: false,
+            timeouts: 0,
+            silent_since: now(),
+            ping: None,
+        };
+        let cause = poll_fn(|cx| task.poll_turn(cx)).await;
+        task.end(cause);
+    }
+
+    /// No connection could be made.
+    pub(super) fn refuse(mut self, cause: Error) {
+        let loss = Loss::Closed(Arc::new(cause));
+        refuse(&mut self.jobs, |_| Outcome::Event(Event::Reset(Reset { loss: loss.clone(), sent: false })));
+    }
 }
 
 /// Lets nobody wait for room on a connection that is no more, however it ended.
@@ -93,6 +101,11 @@ struct Task {
     admitted: usize,
     /// Whether nobody can send further calls.
     orphaned: bool,
+    /// Timeouts since anything was received, and when the first was.
+    timeouts: u32,
+    silent_since: Instant,
+    /// Where the answer of the peer goes that was asked whether it is still there.
+    ping: Option<oneshot::Receiver<Outcome>>,
 }
 
 impl Task {
@@ -118,6 +131,7 @@ impl Task {
             if let Poll::Ready(overdue) = overdue {
                 self.expire(overdue?)?;
             }
+            self.check_ping()?;
             self.return_permits();
             if received > 0 {
                 // The callers just woken get to run first, so that the next turn writes their requests together.
@@ -132,7 +146,7 @@ impl Task {
 
     /// Whether nobody waits for anything here, or will.
     fn is_done(&self) -> bool {
-        self.orphaned || self.connection.is_retiring() && self.connection.calls.waiting() == 0
+        (self.orphaned || self.connection.is_retiring()) && self.connection.calls.waiting() == 0
     }
 
     /// Gives every call in the queue a slot, so that its deadline is watched from now on.
@@ -224,6 +238,9 @@ impl Task {
                 let _ = reply.send(Outcome::Event(Event::Reply(received.message)));
             }
         }
+        if count > 0 {
+            self.timeouts = 0;
+        }
         if self.connection.is_retiring() && !self.shared.retiring.swap(true, Ordering::Relaxed) {
             self.shared.room.close();
             self.hand_back();
@@ -235,12 +252,52 @@ impl Task {
         let now = now();
         let mut next = overdue;
         while let Some((reply, reset)) = next {
+            if self.timeouts == 0 {
+                self.silent_since = now;
+            }
+            self.timeouts = self.timeouts.saturating_add(u32::from(reset.sent));
             let _ = reply.send(Outcome::Event(Event::Reset(reset)));
             next = self.connection.expire(now);
         }
         if self.connection.calls.is_choked() {
             let text = "the peer answers no call on this connection any more";
             return Err(Error::new(ErrorKind::Closed, text));
+        }
+        let silent = self.timeouts >= TIMEOUTS_MAX && now.duration_since(self.silent_since) >= SILENCE;
+        if silent && self.ping.is_none() && !self.connection.is_retiring() {
+            self.ping(now);
+        }
+        Ok(())
+    }
+
+    /// Asks the peer whether it is still there. One that can't be asked gets no new calls on this connection.
+    fn ping(&mut self, now: Instant) {
+        let (reply, answer) = oneshot::channel();
+        let request = hello::request(now);
+        match self.connection.calls.open(reply, request.context.deadline) {
+            Ok(id) if self.connection.is_akin() => {
+                self.connection.ask();
+                self.outbox.push_front((id, Box::new(request)));
+                self.ping = Some(answer);
+            }
+            Ok(id) => {
+                self.connection.calls.retract(id);
+                self.connection.retire();
+            }
+            Err(_) => self.connection.retire(),
+        }
+    }
+
+    /// Looks for the answer to the ping.
+    fn check_ping(&mut self) -> Result<()> {
+        let Some(ping) = &mut self.ping else { return Ok(()) };
+        match ping.try_recv() {
+            Err(oneshot::error::TryRecvError::Empty) => return Ok(()),
+            Ok(Outcome::Event(Event::Reset(_))) => {
+                let text = format!("the peer answered neither {TIMEOUTS_MAX} calls nor a ping");
+                return Err(Error::new(ErrorKind::Closed, text));
+            }
+            Ok(_) | Err(_) => self.ping = None,
         }
         Ok(())
     }
@@ -256,7 +313,8 @@ impl Task {
 
     /// A permit is free again when its call has no slot any more.
     fn return_permits(&mut self) {
-        let returned = self.admitted - self.connection.calls.occupied();
+        let occupied = self.connection.calls.occupied() - usize::from(self.ping.is_some());
+        let returned = self.admitted.saturating_sub(occupied);
         if returned > 0 {
             self.admitted -= returned;
             self.shared.room.add_permits(returned);

@@ -37,20 +37,29 @@ pub(super) struct PingPong {
 impl PingPong {
     /// # Errors
     /// When the pool's settings contradict each other.
-    pub(super) fn new(settings: Arc<Settings>, connect: ConnectOptions, pool: PoolConfig) -> Result<Self> {
-        Ok(PingPong { settings, connect, pool: Pool::new(pool)? })
+    pub(super) fn new(settings: Settings, connect: ConnectOptions, pool: PoolConfig) -> Result<Self> {
+        Ok(PingPong { settings: Arc::new(settings), connect, pool: Pool::new(pool)? })
     }
 
     /// Makes a call.
     pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
         let peer = reply::peer(&request)?;
+        let answer = self.answer(&peer.address, &request).await?;
+        reply::response(peer, answer)
+    }
+
+    /// Makes a call; `None` is the answer to a oneway one.
+    pub(super) async fn answer(&self, address: &Address, request: &Request) -> Result<Option<Box<Incoming>>> {
         loop {
-            let mut held = self.checkout(&peer.address).await?;
-            let reused = held.0.as_ref().is_some_and(Lease::is_reused);
-            match exchange(&mut held, &request).await {
+            let mut held = self.checkout(address).await?;
+            let Some(lease) = held.0.as_mut() else {
+                return Err(Error::internal("a connection was used after it was given back"));
+            };
+            let reused = lease.is_reused();
+            match exchange(lease, request).await {
                 // The peer closed the idle connection just now; nothing of the request got out.
                 Err(error) if reused && error.is_closed() && error.retry() == Retry::Always => {}
-                answer => return reply::response(peer, answer?),
+                answer => return answer,
             }
         }
     }
@@ -86,10 +95,10 @@ impl Drop for Held {
 }
 
 /// Sends the request and waits for its reply; the connection is clean afterwards only if all went well.
-async fn exchange(held: &mut Held, request: &Request) -> Result<Option<Box<Incoming>>> {
-    let Some(connection) = held.0.as_deref_mut() else {
-        return Err(Error::internal("a connection was used after it was given back"));
-    };
+pub(super) async fn exchange(
+    connection: &mut Connection<()>,
+    request: &Request,
+) -> Result<Option<Box<Incoming>>> {
     let Ok(id) = connection.calls.open((), request.context.deadline) else {
         return Err(Error::internal("a connection was used for two calls at a time"));
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use volo_core::{
     Body, Context, DecodeLimits, Error, ErrorKind, Format, Outcome, Peer, Raw, Request, Response, Result,
+    Retry,
 };
 
 use crate::{
@@ -71,11 +72,13 @@ pub(super) fn response(peer: Arc<Peer>, message: Option<Box<Incoming>>) -> Resul
     }
     if message.head.kind == MessageKind::Exception {
         let mut exception = decode::<ApplicationException>(&message.body)?;
+        let mut retry = Retry::Never;
         if notes.not_executed {
-            exception = exception.not_executed();
+            (exception, retry) = (exception.not_executed(), Retry::Always);
         }
         let outcome = Outcome::Failed(exception.kind().0);
-        return Ok(Response::new(context, Body::Typed(Arc::new(Typed(exception))), outcome));
+        let body = Body::Typed(Arc::new(Typed(exception)));
+        return Ok(Response::new(context, body, outcome).with_retry(retry));
     }
     let outcome = match first_field(&message.body) {
         None | Some(0) => Outcome::Success,

@@ -63,8 +63,8 @@ keys! {
     BIZ_EXTRA = "biz-extra", "Details of the business status, a JSON object of strings.";
     CANCEL_PATH = "ttscp", "Services along which a stream was cancelled.";
     ANNOUNCE = "volo-announce", "From our client: it understands these features, a server may advertise.";
-    ADVERT = "volo-advert", "From our server: its features and instance id; only to a client that announced itself.";
-    HELLO = "volo-hello", "Asks a server for its instance id, and its answer.";
+    ADVERT = "volo-advert", "From our server, only to a client that announced itself: `features;instance id`.";
+    HELLO = "volo-hello", "From our client: who are you, and who am I? The answer: `instance id;this end`.";
     NOT_EXECUTED = "volo-not-executed", "`1`: the call was refused before it had any effect, it may be sent again.";
 }
 

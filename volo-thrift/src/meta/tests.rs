@@ -24,7 +24,7 @@ fn a_plain_call_writes_four_pairs() {
     let mut context = Context::new("Echo", "ping");
     context.deadline = Some(now + Duration::from_millis(250));
     let mut header = Header::default();
-    write_request(&mut header, &context, MessageKind::Call, &Names::default(), now);
+    write_request(&mut header, &context, MessageKind::Call, &Identity::default(), now);
     assert_eq!(texts(&header), ["9=ping", "22=1", "12=250", "isn=Echo"]);
 
     let read = read_request(Some(&header), &call("ping"), now);
@@ -36,7 +36,7 @@ fn a_plain_call_writes_four_pairs() {
 #[test]
 fn budgets_are_whole_milliseconds_and_never_zero() {
     let now = Instant::now() + Duration::from_secs(1000);
-    let budget = |deadline| budget_text(deadline, now).to_string();
+    let budget = |deadline: Instant| budget_text(deadline.saturating_duration_since(now)).to_string();
     assert_eq!(budget(now), "1");
     assert_eq!(budget(now - Duration::from_secs(1)), "1");
     assert_eq!(budget(now + Duration::from_micros(999)), "1");
@@ -59,10 +59,11 @@ fn numbers_become_text() {
 #[test]
 fn names_travel_when_there_are_some() {
     let now = Instant::now();
-    let names = Names { caller: "shop".into(), callee: "catalog".into() };
+    let timeout = Duration::from_millis(50);
+    let names = Identity { caller: "shop".into(), callee: "catalog".into(), connect_timeout: Some(timeout) };
     let mut header = Header::default();
     write_request(&mut header, &Context::new("", "ping"), MessageKind::Oneway, &names, now);
-    assert_eq!(texts(&header), ["9=ping", "22=4", "3=shop", "6=catalog"]);
+    assert_eq!(texts(&header), ["9=ping", "22=4", "3=shop", "6=catalog", "17=50"]);
     header.integers.push((keys::FROM_METHOD, "order".into()));
     let context = read_request(Some(&header), &call("ping"), now);
     let caller = Caller { service: "shop".into(), method: "order".into() };
@@ -78,7 +79,7 @@ fn forward_metainfo_goes_one_hop_or_all() {
     context.metainfo_mut().transient.set(keys::ACL_TOKEN, "tok");
     context.metainfo_mut().upstream.set("U", "3");
     let mut header = Header::default();
-    write_request(&mut header, &context, MessageKind::Call, &Names::default(), now);
+    write_request(&mut header, &context, MessageKind::Call, &Identity::default(), now);
     assert_eq!(texts(&header)[2..], ["RPC_PERSIST_P=1", "RPC_TRANSIT_T=2"]);
     assert_eq!(header.acl_token.as_deref(), Some("tok"));
 

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     hash::Hash,
+    mem,
 };
 
 use foldhash::fast::RandomState;
@@ -56,6 +57,11 @@ impl<T: Value> Value for Vec<T> {
     fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
         T::encode_all(self, writer.list_field(state, id, Type::List, T::TYPE, self.len()))
     }
+
+    #[inline]
+    fn detach(&mut self) {
+        self.iter_mut().for_each(T::detach);
+    }
 }
 
 /// An empty container with room for what is reserved at once.
@@ -69,6 +75,11 @@ macro_rules! new_container {
     ($ordered:ident, $count:expr) => {
         $ordered::new()
     };
+}
+
+/// Whether values of a type may share a frame. Keys that do are taken out and put back to be detached.
+fn may_share(value: Type) -> bool {
+    matches!(value, Type::String | Type::Struct | Type::List | Type::Set | Type::Map)
 }
 
 /// A set: elements written in the set's own order, read one by one.
@@ -108,6 +119,17 @@ macro_rules! set {
                 }
                 reader.leave();
                 Ok(())
+            }
+
+            #[inline]
+            fn detach(&mut self) {
+                if may_share(T::TYPE) {
+                    let detached = |mut element: T| {
+                        element.detach();
+                        element
+                    };
+                    *self = mem::take(self).into_iter().map(detached).collect();
+                }
             }
         }
     };
@@ -152,6 +174,18 @@ macro_rules! map {
                 }
                 reader.leave();
                 Ok(())
+            }
+
+            #[inline]
+            fn detach(&mut self) {
+                self.values_mut().for_each(V::detach);
+                if may_share(K::TYPE) {
+                    let detached = |(mut key, value): (K, V)| {
+                        key.detach();
+                        (key, value)
+                    };
+                    *self = mem::take(self).into_iter().map(detached).collect();
+                }
             }
         }
     };

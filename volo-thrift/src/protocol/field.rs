@@ -137,6 +137,9 @@ pub trait Field {
 
     /// Reads the field's value, its head being consumed.
     fn decode_as<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError>;
+
+    /// Copies what the field's value shares with its frame.
+    fn detach_as(&mut self);
 }
 
 impl<T: Value> Field for T {
@@ -155,6 +158,11 @@ impl<T: Value> Field for T {
     #[inline(always)]
     fn decode_as<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
         self.decode_field(reader)
+    }
+
+    #[inline(always)]
+    fn detach_as(&mut self) {
+        self.detach();
     }
 }
 
@@ -180,5 +188,12 @@ impl<T: Value> Field for Option<T> {
     #[inline(always)]
     fn decode_as<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
         T::decode_option(self, reader)
+    }
+
+    #[inline(always)]
+    fn detach_as(&mut self) {
+        if let Some(value) = self {
+            value.detach();
+        }
     }
 }

@@ -12,7 +12,7 @@ use volo_core::DecodeLimits;
 use super::{DecodeError, FieldHead, Protocol, Slot, Type, UnknownFields, scan, unknown, utf8};
 
 /// Bytes that a [`FastStr`] keeps inside itself.
-const INLINE_MAX: usize = 30;
+pub(super) const INLINE_MAX: usize = 30;
 
 /// Names of a path that are shown from its start and from its end.
 const PATH_SHOWN: usize = 6;

@@ -122,6 +122,8 @@ pub trait Exceptions: Clone + Send + Sync + Sized + 'static {
     fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State) -> W;
     /// Reads the field, its head being consumed; `None` if it was skipped, as none of ours.
     fn decode_field<R: Reader>(head: FieldHead, reader: &mut R) -> Result<Option<Self>, DecodeError>;
+    /// See [`Value::detach`].
+    fn detach(&mut self);
 }
 
 impl Exceptions for Never {
@@ -141,6 +143,10 @@ impl Exceptions for Never {
         reader.skip(head)?;
         Ok(None)
     }
+
+    fn detach(&mut self) {
+        match *self {}
+    }
 }
 
 /// What a method returns: a value in field 0, or `()`, which is no field at all.
@@ -154,6 +160,8 @@ pub trait Success: Clone + Send + Sync + Sized + 'static {
     fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State) -> W;
     /// Reads field 0, its head being consumed; `None` if it was skipped, as none of ours.
     fn decode_field<R: Reader>(head: FieldHead, reader: &mut R) -> Result<Option<Self>, DecodeError>;
+    /// See [`Value::detach`].
+    fn detach_value(&mut self);
 }
 
 impl Success for () {
@@ -171,6 +179,8 @@ impl Success for () {
         reader.skip(head)?;
         Ok(None)
     }
+
+    fn detach_value(&mut self) {}
 }
 
 impl<T: Value> Success for T {
@@ -186,6 +196,10 @@ impl<T: Value> Success for T {
 
     fn decode_field<R: Reader>(head: FieldHead, reader: &mut R) -> Result<Option<Self>, DecodeError> {
         reader.arm(head, "success")
+    }
+
+    fn detach_value(&mut self) {
+        self.detach();
     }
 }
 
@@ -256,5 +270,13 @@ impl<T: Success, E: Exceptions> Value for MethodResult<T, E> {
             *self = MethodResult::Missing;
         }
         Ok(())
+    }
+
+    fn detach(&mut self) {
+        match self {
+            MethodResult::Ok(value) => value.detach_value(),
+            MethodResult::Err(exception) => exception.detach(),
+            MethodResult::Missing => {}
+        }
     }
 }

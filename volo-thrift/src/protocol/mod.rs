@@ -33,6 +33,8 @@ pub use field::{Field, FieldHead, Seen, Type};
 pub use message::{Exceptions, MethodResult, Success, Typed, decode};
 pub use read::{DecodeError, Reader, Slot};
 pub use scalar::{OrderedDouble, ParseUuidError, Uuid};
+#[cfg(feature = "pilota")]
+pub(crate) use scan::value_len;
 pub use scan::{Scan, Scanner};
 pub use sink::Sink;
 pub use transcode::transcode;

@@ -192,7 +192,7 @@ fn jump<R: Reader>(reader: &mut R, len: usize, walked: &mut usize) -> Result<(),
 }
 
 /// Bytes of the value of this type, encoded as in a container, that `bytes` start with.
-pub(super) fn value_len(
+pub(crate) fn value_len(
     protocol: Protocol,
     value: Type,
     depth_max: u32,

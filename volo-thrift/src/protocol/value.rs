@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use faststr::FastStr;
 
-use super::{DecodeError, Reader, Sizer, Type, Writer};
+use super::{DecodeError, Reader, Sizer, Type, Writer, input::INLINE_MAX};
 
 /// Elements that a list reserves at first; from then on it at most doubles.
 const RESERVE_MAX: usize = 4096;
@@ -43,6 +43,13 @@ pub trait Value: Default + Clone + Send + Sync + 'static {
     fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
         self.encode(writer.head(state, id, Self::TYPE))
     }
+
+    /// Copies what this value shares with the frame it was decoded from, so that the frame can be freed.
+    ///
+    /// Long strings and binaries are slices of their frame and keep all of it in memory; whoever stores a decoded
+    /// value for longer than a call detaches it first. Does nothing for values that share nothing.
+    #[inline(always)]
+    fn detach(&mut self) {}
 
     /// Reads a field's value, its head being consumed. Differs from [`Value::decode`] where a protocol keeps the
     /// value in the head.
@@ -268,6 +275,12 @@ impl Value for FastStr {
     fn decode_option<R: Reader>(slot: &mut Option<Self>, reader: &mut R) -> Result<(), DecodeError> {
         reader.string(slot)
     }
+
+    fn detach(&mut self) {
+        if self.len() > INLINE_MAX {
+            *self = FastStr::new(self.as_str());
+        }
+    }
 }
 
 impl Value for Bytes {
@@ -293,6 +306,10 @@ impl Value for Bytes {
     #[inline(always)]
     fn encode_field<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W {
         writer.binary_field(state, id, self)
+    }
+
+    fn detach(&mut self) {
+        *self = Bytes::copy_from_slice(self);
     }
 }
 
@@ -379,6 +396,10 @@ macro_rules! pointer {
             fn decode_field<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
                 reader.charge(size_of::<T>())?;
                 $target(self).decode_field(reader)
+            }
+
+            fn detach(&mut self) {
+                $target(self).detach();
             }
         }
     };

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use faststr::FastStr;
 
-use super::{Field, Protocol, Type};
+use super::{Field, Protocol, Type, UnknownFields};
 
 /// Counts exact bytes. `State` is what a protocol carries from field to field: nothing, or the last id.
 pub trait Sizer: Sized {
@@ -43,6 +43,11 @@ pub trait Sizer: Sized {
     #[inline(always)]
     fn field<F: Field>(&mut self, state: &mut Self::State, id: i16, field: &F) -> usize {
         field.size_as(self, state, id)
+    }
+
+    /// Fields that were kept as they came.
+    fn unknown_fields(&mut self, state: &mut Self::State, fields: &UnknownFields) -> usize {
+        fields.size(self, state)
     }
 }
 
@@ -119,5 +124,10 @@ pub trait Writer: Sized {
     #[inline(always)]
     fn field<F: Field>(self, state: &mut Self::State, id: i16, field: &F) -> Self {
         field.encode_as(self, state, id)
+    }
+
+    /// Fields that were kept as they came.
+    fn unknown_fields(self, state: &mut Self::State, fields: &UnknownFields) -> Self {
+        fields.encode(self, state)
     }
 }

@@ -226,10 +226,14 @@ impl Connection {
         let arrived = self.arrival(frame.len()).unwrap_or(turn.now);
         let dialect = self.framer.dialect().ok_or_else(|| Error::internal("a frame of no dialect"))?;
         match wire::parse(frame, dialect, &self.core.limits) {
-            Ok(incoming) => {
-                let late = matches!(self.stage, Stage::Refusing(_));
-                self.start_or_hold(cx, turn, Ticket::new(&incoming, arrived, late), incoming)
-            }
+            Ok(incoming) => match Reply::to_hello(&incoming, self.core.instance, &self.peer) {
+                None => {
+                    let late = matches!(self.stage, Stage::Refusing(_));
+                    let ticket = Ticket::new(&incoming, arrived, late, &self.core);
+                    self.start_or_hold(cx, turn, ticket, incoming)
+                }
+                Some(hello) => self.answer(cx, turn, Some(hello)),
+            },
             Err(error) => self.refuse_bytes(cx, turn, &error),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use faststr::FastStr;
 use volo_core::{Body, Context, Error, ErrorKind, Origin, Peer, Request, Retry};
 
 use super::{
@@ -10,7 +11,11 @@ use super::{
     router::{Route, Router},
     stack::Stack,
 };
-use crate::{ApplicationException, ApplicationKind, Limits, meta, wire::Incoming};
+use crate::{
+    ApplicationException, ApplicationKind, Limits,
+    meta::{self, InstanceId},
+    wire::Incoming,
+};
 
 /// The services, the layers around them, and the limits.
 pub(super) struct Core {
@@ -18,6 +23,11 @@ pub(super) struct Core {
     pub(super) stack: Stack,
     pub(super) limits: Limits,
     pub(super) budget: Arc<Budget>,
+    /// Whether replies carry checksums although their calls did not.
+    pub(super) checksums: bool,
+    pub(super) instance: InstanceId,
+    /// What a client that announced itself is told.
+    pub(super) advert: FastStr,
 }
 
 impl Core {

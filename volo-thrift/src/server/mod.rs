@@ -47,7 +47,10 @@ use volo_core::{
 
 pub use self::stack::Dispatch;
 use self::{budget::Budget, core::Core, router::Router, stack::Stack};
-use crate::{Limits, Service};
+use crate::{
+    Limits, Service,
+    meta::{Advert, InstanceId},
+};
 
 /// The settings of a server.
 ///
@@ -67,6 +70,7 @@ pub struct Server<L = Identity> {
     services: Vec<Arc<dyn Service>>,
     blocking: Vec<String>,
     service_name_required: bool,
+    checksums: bool,
     limits: Limits,
     listen: ListenOptions,
     layers: ServiceBuilder<L>,
@@ -79,6 +83,7 @@ impl Server {
             services: Vec::new(),
             blocking: Vec::new(),
             service_name_required: false,
+            checksums: false,
             limits: Limits::default(),
             listen: ListenOptions::default(),
             layers: ServiceBuilder::new(),
@@ -112,6 +117,7 @@ impl<L> Server<L> {
             services: self.services,
             blocking: self.blocking,
             service_name_required: self.service_name_required,
+            checksums: self.checksums,
             limits: self.limits,
             listen: self.listen,
             layers: self.layers.layer(layer),
@@ -142,6 +148,13 @@ impl<L> Server<L> {
         self.service_name_required = true;
         self
     }
+
+    /// Lets every reply in TTHeader carry a checksum (CRC32C) of its payload. Calls that carry one are checked, and
+    /// answered with one, anyway.
+    pub fn checksums(mut self) -> Self {
+        self.checksums = true;
+        self
+    }
 }
 
 impl<L> Server<L>
@@ -162,7 +175,16 @@ where
         let receive_max = self.limits.receive_memory_max.unwrap_or_else(resources::receive_memory_max);
         let link = LinkOptions { buffered_max: self.limits.write_buffer_max, ..self.listen.link };
         let listen = ListenOptions { link, ..self.listen };
-        let core = Core { router, stack, limits: self.limits, budget: Budget::new(receive_max) };
+        let instance = InstanceId::random();
+        let core = Core {
+            router,
+            stack,
+            limits: self.limits,
+            budget: Budget::new(receive_max),
+            checksums: self.checksums,
+            instance,
+            advert: Advert { mux: true, instance }.to_text(),
+        };
         Ok(BuiltServer { core: Arc::new(core), listen })
     }
 

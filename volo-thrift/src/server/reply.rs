@@ -10,20 +10,23 @@ use std::{
 use bytes::Bytes;
 use faststr::FastStr;
 use volo_core::{
-    Body, Context, DecodeLimits, Encode, Error, ErrorKind, Format, Outcome, Raw, Response, Result, net::Link,
-    span::OutBuf,
+    Body, Context, DecodeLimits, Encode, Error, ErrorKind, Format, Outcome, Peer, Raw, Response, Result,
+    net::Link, span::OutBuf,
 };
 
-use super::router::Route;
+use super::{core::Core, router::Route};
 use crate::{
     ApplicationException, ApplicationKind, BizError, Limits,
-    meta::{self, BackwardForm, Notes},
+    meta::{self, Advert, BackwardForm, Hello, InstanceId, Notes, keys},
     protocol::Typed,
     wire::{Dialect, Header, Incoming, MessageHead, MessageKind, Outgoing, WireError, flag},
 };
 
 /// Replies whose in-line part is longer are encoded in the handler's task, so that they don't hold up neighbours.
 const LARGE: usize = 64 << 10;
+
+/// A string key of a header and its value.
+type Pair = (&'static str, FastStr);
 
 /// What has to be known of a request to answer it.
 #[derive(Debug)]
@@ -33,6 +36,9 @@ pub(super) struct Ticket {
     sequence_id: i32,
     oneway: bool,
     backward: BackwardForm,
+    checksum: bool,
+    /// What the reply says of the server itself.
+    greeting: Option<Pair>,
     /// Whether the reply may overtake, and be overtaken by, others.
     pub(super) may_overtake: bool,
     /// Bytes that the request holds.
@@ -44,7 +50,7 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool) -> Self {
+    pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool, core: &Core) -> Self {
         let header = incoming.header.as_ref().filter(|_| incoming.dialect.framing.has_header());
         Ticket {
             dialect: incoming.dialect,
@@ -52,6 +58,10 @@ impl Ticket {
             sequence_id: incoming.head.sequence_id,
             oneway: incoming.head.kind == MessageKind::Oneway,
             backward: header.map(BackwardForm::of_request).unwrap_or_default(),
+            checksum: core.checksums || header.is_some_and(|header| header.checksum),
+            greeting: header
+                .filter(|header| Advert::is_wanted(header))
+                .map(|_| (keys::ADVERT, core.advert.clone())),
             may_overtake: header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0),
             frame_len: incoming.body.bytes.len(),
             arrived,
@@ -142,13 +152,20 @@ pub(super) struct Reply {
     context: Context,
     notes: Notes,
     backward: BackwardForm,
+    checksum: bool,
+    greeting: Option<Pair>,
     body: Body,
 }
 
 impl Reply {
     fn new(ticket: Ticket, kind: MessageKind, body: Body) -> Self {
         let head = MessageHead::new(kind, ticket.name, ticket.sequence_id);
-        Reply { backward: ticket.backward, ..Reply::plain(ticket.dialect, head, body) }
+        Reply {
+            backward: ticket.backward,
+            checksum: ticket.checksum,
+            greeting: ticket.greeting,
+            ..Reply::plain(ticket.dialect, head, body)
+        }
     }
 
     fn exception(ticket: Ticket, exception: ApplicationException) -> Self {
@@ -181,15 +198,22 @@ impl Reply {
         Some(Reply::plain(error.dialect()?, head, Body::Typed(Arc::new(Typed(error.exception())))))
     }
 
+    /// The answer to a request that asks who this server is, and which connection this is; `None` to any other.
+    pub(super) fn to_hello(incoming: &Incoming, instance: InstanceId, peer: &Peer) -> Option<Self> {
+        let dialect = incoming.dialect;
+        let header = incoming.header.as_ref().filter(|_| dialect.framing.has_header())?;
+        let asked = incoming.head.kind == MessageKind::Call && Hello::is_asked(header);
+        let head = &incoming.head;
+        let head =
+            asked.then(|| MessageHead::new(MessageKind::Reply, head.name.clone(), head.sequence_id))?;
+        let greeting = Some((keys::HELLO, Hello::new(instance, peer).to_text()));
+        Some(Reply { greeting, ..Reply::plain(dialect, head, empty(dialect)) })
+    }
+
     /// The frame that tells a multiplexing client to send no more: Kitex's control frame, with sequence id 0.
     pub(super) fn closing(dialect: Dialect) -> Self {
-        let empty = Raw {
-            format: dialect.protocol.format(),
-            bytes: Bytes::from_static(&[0]), // the stop byte of a struct without fields
-            limits: DecodeLimits { depth_max: 0, memory_max: 0 },
-        };
-        let mut reply =
-            Reply::plain(dialect, MessageHead::new(MessageKind::Reply, "none", 0), Body::Raw(empty));
+        let head = MessageHead::new(MessageKind::Reply, "none", 0);
+        let mut reply = Reply::plain(dialect, head, empty(dialect));
         reply.mark_closing();
         reply
     }
@@ -201,6 +225,8 @@ impl Reply {
             context: Context::default(),
             notes: Notes::default(),
             backward: BackwardForm::default(),
+            checksum: false,
+            greeting: None,
             body,
         }
     }
@@ -248,6 +274,10 @@ impl Reply {
         if self.dialect.framing.has_header() {
             header.clear();
             meta::write_reply(header, &self.context, self.head.kind, &self.notes, self.backward);
+            header.checksum = self.checksum;
+            if let Some((key, value)) = &self.greeting {
+                header.strings.push((FastStr::from_static_str(key), value.clone()));
+            }
         }
         let outgoing = Outgoing { dialect: self.dialect, header, head: &self.head, body: &self.body };
         let size = outgoing.size(link.profile().link_min, limits)?;
@@ -255,6 +285,12 @@ impl Reply {
         link.write(size, &mut |span| outgoing.encode(size, span))?;
         Poll::Ready(Ok(()))
     }
+}
+
+/// A struct without fields.
+fn empty(dialect: Dialect) -> Body {
+    let limits = DecodeLimits { depth_max: 0, memory_max: 0 };
+    Body::Raw(Raw { format: dialect.protocol.format(), bytes: Bytes::from_static(&[0]), limits })
 }
 
 /// What the peer is told of an error of a layer, of the decoder, or of the server itself.

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod buffered;
+mod checksum;
 mod cursor;
 mod detect;
 mod error;
@@ -26,8 +27,8 @@ mod tests;
 use bytes::Bytes;
 use volo_core::Raw;
 
-use crate::Limits;
 pub(crate) use crate::protocol::Protocol;
+use crate::{Limits, meta::keys};
 use cursor::Cursor;
 
 pub use detect::{DetectFramer, FixedFramer};
@@ -113,7 +114,9 @@ impl Known {
             Framing::Framed => framed::read(&mut cursor)?,
             Framing::TtHeader | Framing::TtHeaderFramed => {
                 self.sequence_id = ttheader::peek_sequence_id(&frame).unwrap_or(0);
-                header = Some(Header::read(&mut cursor, limits.header_max)?);
+                let mut read = Header::read(&mut cursor, limits.header_max)?;
+                read.checksum = checksum::check(read.string(keys::CRC32C), cursor.as_slice())?;
+                header = Some(read);
                 self.dialect.framing = Framing::TtHeader;
                 if framed::is_at(&cursor) {
                     self.dialect.framing = Framing::TtHeaderFramed;

@@ -3,7 +3,7 @@
 use volo_core::{Body, Result, Size, Span, span::COPY_MAX};
 
 use super::{
-    Dialect, Framing, Header, MessageHead,
+    Dialect, Framing, Header, MessageHead, checksum,
     error::unwritable,
     framed,
     sink::{Count, Sink},
@@ -46,23 +46,35 @@ impl Outgoing<'_> {
     /// # Errors
     /// As [`Outgoing::size`]; what was written is to be rolled back then.
     pub fn encode(&self, size: Size, span: &mut Span<'_>) -> Result<()> {
-        self.write_front(size.total(), usize::MAX, span)?;
+        let checksum = self.write_front(size.total(), usize::MAX, span)?;
         match self.body {
             Body::Typed(message) => message.encode_into(self.dialect.protocol.format(), span),
             Body::Raw(raw) => span.put_body(&raw.bytes),
         }
+        if let Some(checksum) = checksum {
+            checksum.fill(span);
+        }
         Ok(())
     }
 
-    fn write_front(&self, total: usize, header_max: usize, sink: &mut impl Sink) -> Result<()> {
+    /// Writes all before the body; gives where its checksum belongs, if there is to be one.
+    fn write_front(
+        &self,
+        total: usize,
+        header_max: usize,
+        sink: &mut impl Sink,
+    ) -> Result<Option<checksum::Place>> {
         let Dialect { framing, protocol } = self.dialect;
+        let mut checksum = None;
         if framing.has_header() {
-            self.header.write(self.head.sequence_id, protocol, total, header_max, sink)?;
+            let digits = self.header.write(self.head.sequence_id, protocol, total, header_max, sink)?;
+            checksum = digits.map(|digits| checksum::Place { digits, from: sink.position() });
         }
         if matches!(framing, Framing::Framed | Framing::TtHeaderFramed) {
             sink.put(&framed::length(total.saturating_sub(sink.position()))?);
         }
-        self.head.write(protocol, sink)
+        self.head.write(protocol, sink)?;
+        Ok(checksum)
     }
 
     fn body_size(&self, link_min: usize) -> Result<Size> {

@@ -7,8 +7,8 @@
 use faststr::FastStr;
 use volo_core::{Result, net::Frame};
 
-use super::{WireError, cursor::Cursor, error::unwritable, framed, sink::Sink};
-use crate::{ApplicationKind, protocol::Protocol};
+use super::{WireError, checksum, cursor::Cursor, error::unwritable, framed, sink::Sink};
+use crate::{ApplicationKind, meta::keys, protocol::Protocol};
 
 /// The most pairs a header may have, of each sort: later pairs win, so every one is compared with those before.
 pub const PAIRS_MAX: usize = 1024;
@@ -50,6 +50,8 @@ pub struct Header {
     pub strings: Vec<(FastStr, FastStr)>,
     /// The access-control token.
     pub acl_token: Option<FastStr>,
+    /// Whether a checksum of all that follows the header goes along; a received message that has one is intact.
+    pub checksum: bool,
 }
 
 impl Header {
@@ -70,9 +72,11 @@ impl Header {
         self.integers.clear();
         self.strings.clear();
         self.acl_token = None;
+        self.checksum = false;
     }
 
-    /// Writes the frame's front and the header. `total` is the size of the whole frame.
+    /// Writes the frame's front and the header; gives the position of the checksum's text, if there is to be one.
+    /// `total` is the size of the whole frame.
     pub(super) fn write(
         &self,
         sequence_id: i32,
@@ -80,13 +84,13 @@ impl Header {
         total: usize,
         header_max: usize,
         sink: &mut impl Sink,
-    ) -> Result<()> {
+    ) -> Result<Option<usize>> {
         sink.put(&framed::length(total)?);
         sink.put(&MAGIC.to_be_bytes());
         sink.put(&self.flags.to_be_bytes());
         sink.put(&sequence_id.to_be_bytes());
         sink.put(&[0; 2]);
-        self.write_info(protocol, sink)?;
+        let checksum = self.write_info(protocol, sink)?;
         let len = sink.position() - FRONT;
         sink.put(&[info::PADDING; WORD][..len.next_multiple_of(WORD) - len]);
         let len = sink.position() - FRONT;
@@ -94,22 +98,28 @@ impl Header {
         let words = words
             .ok_or_else(|| unwritable(format!("header of {len} bytes passes header_max of {header_max}")))?;
         sink.patch(FRONT - 2, &words.to_be_bytes());
-        Ok(())
+        Ok(checksum)
     }
 
-    fn write_info(&self, protocol: Protocol, sink: &mut impl Sink) -> Result<()> {
+    fn write_info(&self, protocol: Protocol, sink: &mut impl Sink) -> Result<Option<usize>> {
+        let mut checksum = None;
         sink.put(&[protocol_id(protocol), 0]);
         if let Some(token) = &self.acl_token {
             sink.put(&[info::ACL_TOKEN]);
             write_text(token, "ACL token", sink)?;
         }
-        if !self.strings.is_empty() {
+        if self.checksum || !self.strings.is_empty() {
             sink.put(&[info::STRINGS]);
-            sink.put(&pair_count(self.strings.len())?);
+            sink.put(&pair_count(self.strings.len() + usize::from(self.checksum))?);
             for (key, value) in &self.strings {
                 write_text(key, key, sink)?;
                 write_text(value, key, sink)?;
             }
+        }
+        if self.checksum {
+            write_text(keys::CRC32C, keys::CRC32C, sink)?;
+            write_text(checksum::BLANK, keys::CRC32C, sink)?;
+            checksum = Some(sink.position() - checksum::BLANK.len());
         }
         if !self.integers.is_empty() {
             sink.put(&[info::INTEGERS]);
@@ -119,7 +129,7 @@ impl Header {
                 write_text(value, "integer key", sink)?;
             }
         }
-        Ok(())
+        Ok(checksum)
     }
 
     /// Reads the frame's front and the header; the cursor is at the message then.

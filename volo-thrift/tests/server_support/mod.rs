@@ -314,6 +314,7 @@ pub struct Answer {
     pub result: Result<FastStr, (i32, String)>,
     pub notes: Notes,
     pub backward: Option<FastStr>,
+    pub checksum: bool,
 }
 
 impl Answer {
@@ -408,7 +409,9 @@ impl Caller {
                 MethodResult::Missing => Ok(FastStr::empty()),
             },
         };
-        Ok(Some(Answer { id: message.head.sequence_id, name: message.head.name, result, notes, backward }))
+        let checksum = message.header.is_some_and(|header| header.checksum);
+        let MessageHead { sequence_id: id, name, .. } = message.head;
+        Ok(Some(Answer { id, name, result, notes, backward, checksum }))
     }
 
     /// The next answer, which must come.

@@ -1,44 +1,13 @@
 //! Values of generated types through both protocols.
 
+mod common;
+
+use common::{BOTH, encode, read, round_trip};
 use golden::consts;
 use golden::names::golden::r#type::names;
 use golden::types::golden::types::*;
-use volo_core::span::OutBuf;
-use volo_core::{DecodeLimits, Encode, Raw};
-use volo_thrift::protocol::{Protocol, Typed, decode};
-use volo_thrift::rt::{Bytes, FastStr, OrderedDouble, OrderedMap, OrderedSet, Uuid, Value as Encodable};
-
-const BOTH: [Protocol; 2] = [Protocol::Binary, Protocol::Compact];
-
-fn encode<T: Encodable>(value: &T, protocol: Protocol) -> Vec<u8> {
-    let message = Typed(value.clone());
-    let mut out = OutBuf::default();
-    let size = message.encoded_size(protocol.format(), usize::MAX).unwrap();
-    out.write(size, usize::MAX, &mut |span| {
-        message.encode_into(protocol.format(), span);
-        Ok(())
-    })
-    .unwrap();
-    let bytes = out.to_vec();
-    assert_eq!(bytes.len(), size.inline);
-    bytes
-}
-
-fn read<T: Encodable>(bytes: Vec<u8>, protocol: Protocol) -> Result<T, volo_core::Error> {
-    let limits = DecodeLimits { depth_max: 64, memory_max: 1 << 20 };
-    decode(&Raw { format: protocol.format(), bytes: bytes.into(), limits })
-}
-
-fn round_trip<T: Encodable + PartialEq + std::fmt::Debug>(value: &T) {
-    for protocol in BOTH {
-        let bytes = encode(value, protocol);
-        assert!(bytes.len() >= T::MIN[protocol as usize], "{value:?}");
-        assert_eq!(&read::<T>(bytes.clone(), protocol).unwrap(), value);
-        for cut in 0..bytes.len() {
-            assert!(read::<T>(bytes[..cut].to_vec(), protocol).is_err(), "{protocol:?} cut at {cut}");
-        }
-    }
-}
+use volo_thrift::protocol::Protocol;
+use volo_thrift::rt::{Bytes, FastStr, OrderedDouble, OrderedMap, OrderedSet, Uuid};
 
 fn price() -> Price {
     Price { amount: 9.5, currency: "EUR".into() }
@@ -213,4 +182,19 @@ fn exceptions_are_errors() {
     let error = NotFound { id: "1".into(), message: Some("gone".into()) };
     assert_eq!((&error as &dyn std::error::Error).to_string(), "NotFound: gone");
     assert_eq!(Plain { code: 3 }.to_string(), "Plain { code: 3 }");
+}
+
+#[test]
+fn many_fields_many_of_them_required() {
+    use golden::wide::generated::Wide;
+    let wide = Wide { field198: Some(Box::default()), field2: 7, field200: true, ..Default::default() };
+    for protocol in BOTH {
+        let bytes = encode(&wide, protocol);
+        assert_eq!(read::<Wide>(bytes, protocol).unwrap(), wide);
+    }
+    // Only the last required field is missing: beyond the first word of the mask.
+    let bytes = encode(&wide, Protocol::Binary);
+    let stop = bytes.len() - 1;
+    let error = read::<Wide>([&bytes[..stop - 4], &[0]].concat(), Protocol::Binary).unwrap_err().to_string();
+    assert!(error.contains("field200"), "{error}");
 }

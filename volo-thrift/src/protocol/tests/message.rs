@@ -81,6 +81,13 @@ impl Exceptions for Failure {
             _ => reader.skip(head).map(|()| None),
         }
     }
+
+    fn detach(&mut self) {
+        match self {
+            Failure::Node(value) => value.detach(),
+            Failure::Sample(value) => value.detach(),
+        }
+    }
 }
 
 #[track_caller]

@@ -1,5 +1,7 @@
 //! Bytes that real libraries produced, read and written.
 
+use volo_core::net::{Frame, Framer};
+
 use super::*;
 use Framing::{Buffered, Framed, TtHeader, TtHeaderFramed};
 use Protocol::{Binary, Compact};
@@ -112,4 +114,72 @@ fn later_pairs_win() {
     let bytes = format!("00000037 1000 0000 00000001 0007 00 00 {strings} 0000 {PING}");
     let read = parse(hex(&bytes), dialect(TtHeader, Binary), &Limits::default()).unwrap();
     assert_eq!(read.header.unwrap().string("k").unwrap(), "c");
+}
+
+#[test]
+fn checksums() {
+    let pair = "01 0001 0006 637263333263 0008 3136363831656661";
+    let bytes = hex(&format!("00000033 1000 0000 00000001 0006 00 00 {pair} 00 {PING}"));
+    let header = Header { checksum: true, ..header(&[], &[]) };
+    let written = encode(dialect(TtHeader, Binary), &header, &ping(), &raw(Binary, hex("00"))).unwrap();
+    assert_eq!(written, bytes);
+    let read = parse(bytes, dialect(TtHeader, Binary), &Limits::default()).unwrap().header.unwrap();
+    assert!(read.checksum);
+    assert_eq!(read.string("crc32c").unwrap(), "16681efa");
+}
+
+#[test]
+fn checksums_cover_what_is_linked_and_the_second_length() {
+    for (framing, len) in [(TtHeader, 10), (TtHeader, 1000), (TtHeaderFramed, 10), (TtHeaderFramed, 1000)] {
+        let header = Header { checksum: true, ..header(&[(9, "ping")], &[("isn", "Echo")]) };
+        let body = Body::Typed(Arc::new(Blob(vec![7; len].into())));
+        let bytes = encode(dialect(framing, Binary), &header, &ping(), &body).unwrap();
+        assert!(
+            parse(bytes.clone(), dialect(framing, Binary), &Limits::default())
+                .unwrap()
+                .header
+                .unwrap()
+                .checksum
+        );
+        for at in [bytes.len() - len - 5, bytes.len() - len, bytes.len() - 2] {
+            let mut damaged = bytes.to_vec();
+            damaged[at] ^= 0x10;
+            let error = parse(damaged.into(), dialect(framing, Binary), &Limits::default()).unwrap_err();
+            assert!(error.to_string().contains("damaged"), "{error}");
+            assert_eq!((error.sequence_id(), error.is_in_step()), (1, true));
+        }
+    }
+}
+
+#[test]
+fn a_mesh_header_goes_before_any_message_without_one() {
+    let mesh = "ffaf 0008 0001 0001 6b 0001 76";
+    let strings = Some(Header { sequence_id: 0, ..header(&[], &[("k", "v")]) });
+    let body = raw(Binary, hex("00"));
+    check_read(dialect(Buffered, Binary), strings.clone(), ping(), &body, &format!("{mesh} {PING}"));
+    check_read(dialect(Framed, Binary), strings, ping(), &body, &format!("{mesh} 00000011 {PING}"));
+}
+
+#[test]
+fn what_is_not_spoken_here_is_named() {
+    let refused = |text: &str| {
+        let (bytes, limits) = (hex(text), Limits::default());
+        let mut framer = DetectFramer::new(&limits);
+        let frame = match framer.frame(&bytes) {
+            Err(error) => return WireError::of(&error).unwrap().to_string(),
+            Ok(Frame::Partial(needed)) => panic!("{needed} bytes needed for {text}"),
+            Ok(Frame::Complete(len)) => bytes.slice(..len),
+        };
+        parse(frame, framer.dialect().unwrap(), &limits).unwrap_err().to_string()
+    };
+    let data = "00000020 1000 0002 00000001 0003 10 00 10 0001 001b 0001 33 0000 0b000100000002 6869 00";
+    let streamed = "header's protocol id 16 (a streamed struct) is not supported";
+    assert_eq!(refused(data), streamed);
+    assert_eq!(refused("00000016 1000 0002 00000001 0003 10 00 10 0001 001b 0001 34 0000"), streamed);
+    assert_eq!(
+        refused("fff4fffd 06ff"),
+        "message starts with fff4fffd, which is no version of Thrift Binary or Compact"
+    );
+    assert_eq!(refused("00000020 0fff 0000"), "THeader is not supported, use TTHeader or Framed");
+    assert_eq!(refused("00000004 9001 0001"), "Kitex Protobuf messages are not supported");
 }

@@ -1,0 +1,9 @@
+//! Compiles the IDL to Rust.
+
+fn main() {
+    volo_codegen::Builder::new()
+        .file("../idl/interop.thrift")
+        .file("../idl/evolved.thrift")
+        .file("../idl/thrift_test.thrift")
+        .compile();
+}

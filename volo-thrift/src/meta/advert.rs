@@ -1,0 +1,192 @@
+//! How a client finds out that it talks to a server of ours, and that a new connection reaches that very server.
+//!
+//! A client announces itself, the server's reply advertises features and an instance id. Headers pass through proxies,
+//! so an advert alone proves nothing. Before a connection is used for more than one call at a time, both ends exchange
+//! a hello: the server says its instance id again, which tells replicas behind one address apart, and how it sees the
+//! other end of the connection, which tells a proxy in between, whatever it copies, because that other end is then the
+//! proxy's.
+
+use std::{fmt, hash::BuildHasher, process};
+
+use faststr::FastStr;
+use volo_core::{Address, Peer};
+
+use super::keys;
+use crate::wire::Header;
+
+/// The feature of answering calls out of order.
+const MUX: &str = "mux";
+
+/// A random number that no two servers share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InstanceId(u128);
+
+impl InstanceId {
+    /// A new one. The standard library keys its hashers from the system's random numbers.
+    pub fn random() -> Self {
+        let keyed = std::hash::RandomState::new();
+        InstanceId(u128::from(keyed.hash_one(0)) << 64 | u128::from(keyed.hash_one(1)))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u128::from_str_radix(text, 16).ok().filter(|_| hex).map(InstanceId)
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// What a server offers beside answering one call after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advert {
+    /// Whether calls may share a connection.
+    pub mux: bool,
+    /// Which server it is.
+    pub instance: InstanceId,
+}
+
+impl Advert {
+    /// What a client announces itself with: what it could use.
+    pub const ANNOUNCEMENT: FastStr = FastStr::from_static_str(MUX);
+
+    /// Whether the sender of this request wants an advert.
+    pub fn is_wanted(header: &Header) -> bool {
+        header.string(keys::ANNOUNCE).is_some()
+    }
+
+    /// The advert in a reply. Features that are not known here are ignored.
+    pub fn read(header: &Header) -> Option<Self> {
+        let (features, instance) = header.string(keys::ADVERT)?.split_once(';')?;
+        let mux = features.split(',').any(|feature| feature.trim() == MUX);
+        Some(Advert { mux, instance: InstanceId::parse(instance)? })
+    }
+
+    /// The advert as it stands in a reply.
+    pub fn to_text(self) -> FastStr {
+        FastStr::from(format!("{};{}", if self.mux { MUX } else { "" }, self.instance))
+    }
+}
+
+/// A server's answer to the question who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// Which server it is.
+    pub instance: InstanceId,
+    /// How the connection looks from there: the other end's address, or its own process where that has none.
+    pub end: String,
+}
+
+impl Hello {
+    /// What a client asks with.
+    pub const QUESTION: FastStr = FastStr::from_static_str("?");
+
+    /// The answer of `instance` to `peer`.
+    pub fn new(instance: InstanceId, peer: &Peer) -> Self {
+        let end = match &peer.address {
+            Address::Unix(_) => process_end(i64::from(process::id())),
+            address => address_end(address),
+        };
+        Hello { instance, end }
+    }
+
+    /// What a client has to hear on a connection from `local` to `peer` if nothing lies between; `None` if it can't
+    /// know.
+    pub fn expected(instance: InstanceId, local: Option<&Address>, peer: &Peer) -> Option<Self> {
+        let end = match (&peer.address, local) {
+            (Address::Unix(_), _) => process_end(i64::from(peer.credentials?.pid?)),
+            (Address::Mem(_), _) => address_end(&peer.address),
+            (_, local) => address_end(local?),
+        };
+        Some(Hello { instance, end })
+    }
+
+    /// The answer in a reply.
+    pub fn read(header: &Header) -> Option<Self> {
+        let (instance, end) = header.string(keys::HELLO)?.split_once(';')?;
+        Some(Hello { instance: InstanceId::parse(instance)?, end: end.to_owned() })
+    }
+
+    /// Whether this request asks who the server is.
+    pub fn is_asked(header: &Header) -> bool {
+        header.string(keys::HELLO).is_some()
+    }
+
+    /// The answer as it stands in a reply.
+    pub fn to_text(&self) -> FastStr {
+        FastStr::from(format!("{};{}", self.instance, self.end))
+    }
+}
+
+fn process_end(id: i64) -> String {
+    format!("process {id}")
+}
+
+/// A socket that takes both families sees an IPv4 peer as an IPv6 one.
+fn address_end(address: &Address) -> String {
+    match address {
+        Address::Tcp(socket) => format!("{} {}", socket.ip().to_canonical(), socket.port()),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use volo_core::Credentials;
+
+    use super::*;
+
+    fn with(key: &'static str, value: impl Into<FastStr>) -> Header {
+        Header { strings: vec![(key.into(), value.into())], ..Header::default() }
+    }
+
+    fn peer(address: &str, pid: Option<i32>) -> Peer {
+        let credentials = pid.map(|pid| Credentials { uid: 0, gid: 0, pid: Some(pid) });
+        Peer { address: address.parse().unwrap(), credentials }
+    }
+
+    #[test]
+    fn adverts_are_read_as_written_and_may_say_more() {
+        let advert = Advert { mux: true, instance: InstanceId::random() };
+        assert_ne!(advert.instance, InstanceId::random());
+        let text = advert.to_text();
+        assert_eq!(Advert::read(&with(keys::ADVERT, text.clone())), Some(advert));
+        let more = format!("later, {text}");
+        assert_eq!(Advert::read(&with(keys::ADVERT, more)), Some(advert));
+        let id = "00000000000000000000000000000001";
+        assert!(!Advert::read(&with(keys::ADVERT, format!("muxes;{id}"))).unwrap().mux);
+        for odd in ["", ";", "mux", "mux;", "mux;1", "mux;+0000000000000000000000000000001", "mux;xyz"] {
+            assert_eq!(Advert::read(&with(keys::ADVERT, odd)), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_hello_names_the_server_and_the_connection() {
+        let (instance, other) = (InstanceId::random(), InstanceId::random());
+        let hello = Hello::new(instance, &peer("[::ffff:10.0.0.1]:5000", None));
+        assert_eq!(Hello::read(&with(keys::HELLO, hello.to_text())).as_ref(), Some(&hello));
+        let expected = |instance, local: &str| {
+            Hello::expected(instance, Some(&local.parse().unwrap()), &peer("10.0.0.9:80", None)).unwrap()
+        };
+        assert_eq!(expected(instance, "10.0.0.1:5000"), hello);
+        assert_ne!(expected(instance, "10.0.0.1:5001"), hello, "another connection");
+        assert_ne!(expected(instance, "10.0.0.2:5000"), hello, "another host");
+        assert_ne!(expected(other, "10.0.0.1:5000"), hello, "another server");
+        assert_eq!(Hello::expected(instance, None, &peer("10.0.0.9:80", None)), None);
+    }
+
+    #[test]
+    fn local_connections_are_known_by_the_process() {
+        let instance = InstanceId::random();
+        let hello = Hello::new(instance, &peer("unix:///caller", None));
+        let me = i32::try_from(process::id()).ok();
+        assert_eq!(Hello::expected(instance, None, &peer("unix:///server", me)), Some(hello.clone()));
+        assert_ne!(Hello::expected(instance, None, &peer("unix:///server", Some(1))), Some(hello));
+        assert_eq!(Hello::expected(instance, None, &peer("unix:///server", None)), None);
+        let hello = Hello::new(instance, &peer("mem://a", None));
+        assert_eq!(Hello::expected(instance, None, &peer("mem://a", None)), Some(hello));
+    }
+}
