@@ -9,6 +9,7 @@ mod allocations;
 mod build;
 mod callgrind;
 mod codec;
+mod hygiene;
 mod report;
 mod rpc;
 
@@ -38,16 +39,16 @@ fn run(args: &[String]) -> Result<(), String> {
     if let Some(flag) = flags.iter().find(|flag| !["--json", "--quick"].contains(flag)) {
         return Err(format!("unknown flag {flag}; {USAGE}"));
     }
-    if let Some(done) = rpc::role(&words) {
+    if let Some(done) = codec::role(&words).or_else(|| rpc::role(&words)) {
         return done;
     }
+    eprintln!("{}", hygiene::header());
     let mut report = Report::new(flags.contains(&"--json"));
     let quick = flags.contains(&"--quick");
     match words.split_first() {
         Some((&"codec", only)) => codec::run(&mut report, quick, only)?,
         Some((&"rpc", only)) => rpc::run(&mut report, quick, only)?,
         Some((&"build", _)) => build::run(&mut report)?,
-        Some((&codec::COUNTED, only)) => return codec::run_counted(only),
         _ => return Err(USAGE.to_owned()),
     }
     report.finish()

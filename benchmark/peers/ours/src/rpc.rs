@@ -42,11 +42,16 @@ pub async fn serve(endpoint: &Endpoint) -> Result<(), String> {
 /// When a call fails or has a wrong reply.
 pub async fn load(mode: Mode, endpoint: &Endpoint, load: &Load) -> Result<Outcome, String> {
     let builder = BenchServiceClientBuilder::new("bench").address(address(endpoint));
-    let builder = builder.rpc_timeout(TIMEOUT).connect_timeout(TIMEOUT).limits(limits());
-    let client = match mode {
-        Mode::PingPong | Mode::Auto => builder.build(),
-        Mode::Mux => builder.mux(1).build(),
+    let builder = builder.rpc_timeout(TIMEOUT).limits(limits());
+    let builder = match mode {
+        Mode::PingPong => builder.pingpong(),
+        Mode::Mux => builder.mux(1),
+        Mode::Auto => builder,
     };
+    // The callee is told of a timeout that was set, which would make every header longer; at a fixed rate there is no
+    // first call to repeat where the default is too short for a busy machine.
+    let builder = if load.rate.is_some() { builder.connect_timeout(TIMEOUT) } else { builder };
+    let client = builder.build();
     let work = load.work;
     match work {
         Work::Echo(len) => echo(client, load, len).await,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The word by which the driver asks itself for the pass under callgrind.
-pub(crate) const COUNTED: &str = "codec-counted";
+const COUNTED: &str = "codec-counted";
 
 const SUITE: &str = "codec";
 const CASES: [(&str, Message); 6] = [
@@ -57,8 +57,16 @@ pub(crate) fn run(report: &mut Report, quick: bool, only: &[&str]) -> Result<(),
     }
 }
 
-/// The pass under callgrind: each codec a few times, each count under its own name.
-pub(crate) fn run_counted(only: &[&str]) -> Result<(), String> {
+/// The role that the driver gives to this program under callgrind.
+pub(crate) fn role(words: &[&str]) -> Option<Result<(), String>> {
+    match words.split_first()? {
+        (&COUNTED, only) => Some(run_counted(only)),
+        _ => None,
+    }
+}
+
+/// Each codec a few times, each count under its own name.
+fn run_counted(only: &[&str]) -> Result<(), String> {
     for (case, message, protocol) in cases(only)? {
         for codec in &mut codecs(&case, message, protocol)? {
             for (op, metric) in INSTRUCTIONS {

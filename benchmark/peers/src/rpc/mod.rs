@@ -29,7 +29,7 @@ struct Effort {
 }
 
 const USUAL: Effort = Effort { rounds: 9, warm_up_ms: 150, duration_ms: 600 };
-const QUICK: Effort = Effort { rounds: 3, warm_up_ms: 100, duration_ms: 250 };
+const QUICK: Effort = Effort { rounds: 3, warm_up_ms: 100, duration_ms: 300 };
 
 /// How many times longer a round with messages of megabytes takes.
 const LARGE_FACTOR: u64 = 4;
