@@ -10,7 +10,6 @@ use volo_core::DecodeLimits;
 ///
 /// The same type serves servers and clients; a field that a side has no use for is ignored there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// Bytes of one message, in every framing and both directions.
     pub message_max: usize,

@@ -174,6 +174,14 @@ impl BackwardForm {
     }
 }
 
+/// Whether the sender of this request knows what [`Notes::not_executed`] means. Kitex's and Volo's clients take such a
+/// reply for the failure of their call.
+pub fn knows_not_executed(header: &Header) -> bool {
+    let theirs =
+        [keys::TRANSPORT_TYPE, keys::WITH_MESH_HEADER].iter().any(|key| header.integer(*key).is_some());
+    !theirs || header.string(keys::ANNOUNCE).is_some()
+}
+
 /// Fills an empty reply header; backward metainfo is taken from the handler's context.
 pub fn write_reply(
     header: &mut Header,

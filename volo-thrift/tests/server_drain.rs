@@ -79,6 +79,46 @@ async fn a_multiplexing_client_is_told_and_its_late_calls_are_not_executed() {
     assert!(!probe.journal.lines().contains(&"echo too late".to_owned()));
 }
 
+/// They send what nobody told them not to.
+#[tokio::test]
+async fn calls_on_their_way_when_the_server_stops_are_served() {
+    let (mut running, _) = start(Limits::default()).await;
+    let mut callers = vec![
+        running.connect(FRAMED).await,
+        running.connect(TTHEADER).await.of_kitex(),
+        running.connect(FRAMED).await,
+    ];
+    for caller in &mut callers[..2] {
+        soon(caller.call("echo", 1, "hi")).await;
+    }
+    running.stop();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    for (i, caller) in callers.iter_mut().enumerate() {
+        let late = soon(caller.call("echo", 2, "late")).await;
+        assert!(late.notes.closing == (i == 1) && !late.notes.not_executed, "{late:?}");
+        assert_eq!(late.text(), "late");
+    }
+    for caller in callers {
+        leave(caller).await;
+    }
+    soon(running.task).await.unwrap();
+}
+
+/// It would take the word that the call was not executed for a failure.
+#[tokio::test]
+async fn a_multiplexing_client_of_kitex_is_told_and_its_late_calls_are_served() {
+    let (mut running, _) = start(Limits::default()).await;
+    let mut caller = running.connect(TTHEADER).await.out_of_order().of_kitex();
+    soon(caller.call("echo", 1, "hi")).await;
+    running.stop();
+    assert_eq!(soon(caller.answer()).await.id, 0, "the notice");
+    let late = soon(caller.call("echo", 2, "late")).await;
+    assert!(late.id == 2 && late.notes.closing && !late.notes.not_executed, "{late:?}");
+    assert_eq!(late.text(), "late");
+    leave(caller).await;
+    soon(running.task).await.unwrap();
+}
+
 #[tokio::test]
 async fn new_connections_are_refused_at_once() {
     let (mut running, _) = start(Limits::default()).await;

@@ -5,6 +5,7 @@
     missing_docs,
     unused_imports,
     clippy::all,
+    clippy::undocumented_unsafe_blocks,
     rust_2018_idioms,
     unreachable_pub,
     reason = "pilota's code"

@@ -40,5 +40,10 @@ fetch_source() {
     -o "Dir::State::Lists=$fetch/lists" -o "Dir::Cache=$fetch/cache"
   )
   apt-get "${options[@]}" -qq update || true # a list without sources is no obstacle
-  (cd "$fetch/package" && apt-get "${options[@]}" -qq source --download-only thrift && dpkg-source -x ./*.dsc "$work/apache")
+  (
+    cd "$fetch/package"
+    apt-get "${options[@]}" -qq source --download-only thrift
+    dpkg-source -x ./*.dsc tree
+    mv tree "$work/apache"
+  )
 }

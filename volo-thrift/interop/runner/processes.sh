@@ -4,7 +4,7 @@ pids=()
 
 finish() {
   for pid in "${pids[@]}"; do
-    kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true
+    kill -KILL "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true
   done
 }
 trap finish EXIT

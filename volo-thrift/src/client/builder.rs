@@ -131,8 +131,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self.framing(Framing::Buffered)
     }
 
-    /// Any of the framings.
-    pub fn framing(mut self, framing: Framing) -> Self {
+    fn framing(mut self, framing: Framing) -> Self {
         self.dialect.framing = framing;
         self
     }

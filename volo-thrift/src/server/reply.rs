@@ -45,13 +45,14 @@ pub(super) struct Ticket {
     pub(super) frame_len: usize,
     /// When the request came.
     pub(super) arrived: Instant,
-    /// Whether it came after the peer could know that the server shuts down.
+    /// Whether it came after the peer could know that the server shuts down, and is to be told so.
     pub(super) late: bool,
 }
 
 impl Ticket {
     pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool, core: &Core) -> Self {
         let header = incoming.header.as_ref().filter(|_| incoming.dialect.framing.has_header());
+        let may_overtake = header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0);
         Ticket {
             dialect: incoming.dialect,
             name: incoming.head.name.clone(),
@@ -62,10 +63,11 @@ impl Ticket {
             greeting: header
                 .filter(|header| Advert::is_wanted(header))
                 .map(|_| (keys::ADVERT, core.advert.clone())),
-            may_overtake: header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0),
+            may_overtake,
             frame_len: incoming.body.bytes.len(),
             arrived,
-            late,
+            // Others hear of the shutdown with their next reply, and may have sent this before.
+            late: late && may_overtake && header.is_some_and(meta::knows_not_executed),
         }
     }
 

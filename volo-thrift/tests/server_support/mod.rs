@@ -341,6 +341,12 @@ impl Caller {
         self
     }
 
+    /// Says what Kitex's clients say, and no other.
+    pub fn of_kitex(mut self) -> Self {
+        self.header.integers.push((meta::keys::TRANSPORT_TYPE, "unframed".into()));
+        self
+    }
+
     /// Writes a call without waiting for anything but room.
     pub async fn send(&mut self, kind: MessageKind, name: &str, id: i32, text: &str) {
         let args = Text { text: FastStr::new(text) };

@@ -1,4 +1,4 @@
-// The Kitex side of the interop tests: serves the shared IDL until it is killed, at a port for each NAME it is given.
+// The Kitex side of the interop tests: serves the shared IDL until it gets a signal, at a port for each NAME it is given.
 // Prints `NAME listens at ADDRESS` for each.
 package main
 
@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"sync"
 
 	interopservice "interop/kitex_gen/interop/interop"
 	probeservice "interop/kitex_gen/interop/probe"
@@ -24,6 +25,9 @@ var optionsByName = map[string][]server.Option{
 	"stop-mux": {server.WithMuxTransport()},
 }
 
+// Counts servers that run.
+var running sync.WaitGroup
+
 func main() {
 	for _, name := range os.Args[1:] {
 		options, known := optionsByName[name]
@@ -32,7 +36,7 @@ func main() {
 		}
 		start(name, options...)
 	}
-	select {}
+	running.Wait()
 }
 
 // start serves both services at a port of its own.
@@ -56,7 +60,9 @@ func start(name string, options ...server.Option) {
 		log.Fatal(err)
 	}
 	address := listener.Addr()
+	running.Add(1)
 	go func() {
+		defer running.Done()
 		if err := svr.Run(); err != nil {
 			log.Fatal(name, ": ", err)
 		}

@@ -10,7 +10,8 @@ use volo_core::{Error, ErrorKind, Result, shutdown::Phase};
 use super::{Connection, TURN_REQUESTS, Turn};
 use crate::server::{framer::DiscardFramer, reply::Reply};
 
-/// How long a peer that was told of the shutdown may still send, to be told that nothing of it is executed.
+/// How long a peer may still send in a shutdown: it takes a while to be heard of, and a call that was on its way is
+/// lost if nobody reads it.
 const FAREWELL: Duration = Duration::from_millis(50);
 
 /// How long the peer may take to end its side, so that the last replies aren't lost in a reset.
@@ -23,7 +24,8 @@ pub(super) enum Stage {
     Serving,
     /// The server shuts down. What is already there is taken, up to so many frames more.
     Draining(u32),
-    /// What comes is refused, with the word that it was not executed, at least until then.
+    /// What comes is refused with the word that it was not executed if the peer was told and knows that word, and served
+    /// otherwise; at least until then.
     Refusing(Instant),
     /// No more is read; what is under way is answered.
     Finishing,
@@ -91,12 +93,8 @@ impl Connection {
         loop {
             let quiet = self.is_quiet();
             self.stage = match self.stage {
-                // All there was has been taken. A peer that was told is given time to hear it, any other learns it
-                // from the end of the stream.
-                Stage::Draining(_) if !turn.again && self.notify.is_some() => {
-                    Stage::Refusing(turn.now + FAREWELL)
-                }
-                Stage::Draining(_) if !turn.again && quiet => Stage::Finishing,
+                // All there was has been taken.
+                Stage::Draining(_) if !turn.again => Stage::Refusing(turn.now + FAREWELL),
                 Stage::Refusing(until) if turn.now >= until && quiet => Stage::Finishing,
                 Stage::Finishing if quiet && flushed => Stage::Closing,
                 Stage::Closing => match self.link.poll_close(cx)? {

@@ -6,7 +6,7 @@ use faststr::FastStr;
 use volo_core::{Address, Body, BoxError, Context, Outcome as Answer};
 use volo_thrift::{ApplicationKind, CallOpt, ClientError, Method, protocol::Map};
 
-use super::{Route, values};
+use super::Route;
 use crate::{
     peer::{InteropClient, ProbeClient, Seen},
     probe::RELAY,
@@ -153,9 +153,4 @@ impl From<volo_thrift::Client> for Bare {
 
 impl volo_thrift::client::ServiceClient for Bare {
     const SERVICE: &'static str = "Nowhere";
-}
-
-/// Both sides send checksums and check them.
-pub(super) async fn checksums(report: &mut Report, route: &Route) {
-    values::run(report, route).await;
 }

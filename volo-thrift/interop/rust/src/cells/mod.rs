@@ -8,7 +8,7 @@ mod values;
 use std::{collections::HashMap, fmt, time::Duration};
 
 use volo_core::{Address, BoxError};
-use volo_thrift::{ClientBuilder, client::ServiceClient, protocol::Protocol, wire::Framing};
+use volo_thrift::{ClientBuilder, client::ServiceClient, protocol::Protocol};
 
 use crate::report::Report;
 
@@ -61,8 +61,14 @@ pub async fn apache(report: &mut Report, servers: &Servers) -> Result<(), BoxErr
 /// # Errors
 /// When a server wasn't named.
 pub async fn kitex(report: &mut Report, servers: &Servers) -> Result<(), BoxError> {
-    for kind in [Kind::Framed, Kind::Buffered, Kind::TtHeader, Kind::TtHeaderFramed, Kind::Mux] {
-        let server = if kind == Kind::Mux { "mux" } else { "plain" };
+    for (kind, server) in [
+        (Kind::Framed, "plain"),
+        (Kind::Buffered, "plain"),
+        (Kind::TtHeader, "plain"),
+        (Kind::TtHeaderFramed, "plain"),
+        (Kind::Mux, "mux"),
+        (Kind::Checksums, "checked"),
+    ] {
         let route = Route { kind, protocol: Protocol::Binary, address: servers.get(server)? };
         values::run(report, &route).await;
         calls::run(report, &route).await;
@@ -72,9 +78,6 @@ pub async fn kitex(report: &mut Report, servers: &Servers) -> Result<(), BoxErro
             header::degraded(report, &route).await;
         }
     }
-    let checked =
-        Route { kind: Kind::TtHeader, protocol: Protocol::Binary, address: servers.get("checked")? };
-    header::checksums(report, &checked).await;
     for (kind, server, other) in [(Kind::TtHeader, "stop", "plain"), (Kind::Mux, "stop-mux", "mux")] {
         let [stopping, other] = [servers.get(server)?, servers.get(other)?].map(|address| Route {
             kind,
@@ -94,6 +97,8 @@ enum Kind {
     TtHeader,
     TtHeaderFramed,
     Mux,
+    /// TTHeader with a checksum of each payload.
+    Checksums,
 }
 
 impl Kind {
@@ -122,8 +127,9 @@ impl Route {
             Kind::Framed => builder.framed(),
             Kind::Buffered => builder.buffered(),
             Kind::TtHeader => builder.ttheader(),
-            Kind::TtHeaderFramed => builder.framing(Framing::TtHeaderFramed),
+            Kind::TtHeaderFramed => builder.ttheader_framed(),
             Kind::Mux => builder.mux(1),
+            Kind::Checksums => builder.checksums(),
         }
     }
 }
@@ -137,6 +143,7 @@ impl fmt::Display for Route {
             Kind::TtHeader => "ttheader",
             Kind::TtHeaderFramed => "ttheader-framed",
             Kind::Mux => "mux",
+            Kind::Checksums => "ttheader with checksums",
         };
         write!(f, "{protocol} {kind}")
     }

@@ -84,7 +84,7 @@ fn builder<C: ServiceClient>(link: &Link) -> ClientBuilder<C> {
         .connect_timeout(TIMEOUT)
         .rpc_timeout(TIMEOUT);
     let builder = if link.framed { builder.framed() } else { builder.buffered() };
-    builder
+    if link.multiplexed { builder.multiplexed() } else { builder }
 }
 
 async fn strings(client: &ThriftTestClient) -> Outcome {
