@@ -1,0 +1,55 @@
+//! Measures the framework beside Volo, tonic, tarpc, Apache Thrift and the raw limits.
+//!
+//! `cargo run --release --manifest-path benchmark/peers/Cargo.toml -- codec [--json]`
+//!
+//! Every suite runs alone and prints a table, or with `--json` one line per figure. Servers, clients and the count
+//! under callgrind are this same program, started by itself with another first word.
+
+mod allocations;
+mod build;
+mod callgrind;
+mod codec;
+mod hygiene;
+mod report;
+mod rpc;
+
+use std::{env, process::ExitCode};
+
+use report::Report;
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
+
+const USAGE: &str = "usage: peers codec|rpc|build [--json] [--quick] [CASE…]";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), String> {
+    let (flags, words): (Vec<&str>, Vec<&str>) =
+        args.iter().map(String::as_str).partition(|arg| arg.starts_with("--"));
+    if let Some(flag) = flags.iter().find(|flag| !["--json", "--quick"].contains(flag)) {
+        return Err(format!("unknown flag {flag}; {USAGE}"));
+    }
+    if let Some(done) = codec::role(&words).or_else(|| rpc::role(&words)) {
+        return done;
+    }
+    eprintln!("{}", hygiene::header());
+    let mut report = Report::new(flags.contains(&"--json"));
+    let quick = flags.contains(&"--quick");
+    match words.split_first() {
+        Some((&"codec", only)) => codec::run(&mut report, quick, only)?,
+        Some((&"rpc", only)) => rpc::run(&mut report, quick, only)?,
+        Some((&"build", _)) => build::run(&mut report)?,
+        _ => return Err(USAGE.to_owned()),
+    }
+    report.finish()
+}
