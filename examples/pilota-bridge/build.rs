@@ -7,6 +7,6 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo")).join("pilota_gen.rs");
     pilota_build::Builder::thrift()
         .ignore_unused(false)
-        .compile(&["idl/item.thrift"], pilota_build::Output::File(out));
+        .compile(["idl/item.thrift"], pilota_build::Output::File(out));
     volo_codegen::Builder::new().file("idl/item.thrift").compile();
 }

@@ -112,6 +112,10 @@ impl Value for ApplicationException {
             _ => reader.skip(field),
         })
     }
+
+    fn detach(&mut self) {
+        self.message.detach();
+    }
 }
 
 /// What a server tells its peer about a failure of ours.

@@ -10,7 +10,6 @@ use volo_core::DecodeLimits;
 ///
 /// The same type serves servers and clients; a field that a side has no use for is ignored there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// Bytes of one message, in every framing and both directions.
     pub message_max: usize,
@@ -20,7 +19,7 @@ pub struct Limits {
     pub depth_max: u32,
     /// Bytes of memory one message may take when decoded; `None` is four times [`Limits::message_max`].
     pub decode_memory_max: Option<usize>,
-    /// From the first byte of a frame to its whole header.
+    /// From the first byte of a frame to its length, or to the first bytes of a message that has none in front.
     pub header_timeout: Duration,
     /// From the first byte of a frame to its last.
     pub frame_timeout: Duration,

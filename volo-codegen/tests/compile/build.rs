@@ -26,6 +26,32 @@ fn main() {
             .expect("writing to memory");
     }
     fs::write(out.join("corpus.rs"), modules).expect("OUT_DIR is writable");
+    let wide = out.join("wide.thrift");
+    fs::write(&wide, wide_idl()).expect("OUT_DIR is writable");
+    generate(&wide, "wide.rs", &out);
+}
+
+/// A struct of 200 fields, of ten types by turns; 90 are required.
+fn wide_idl() -> String {
+    const TYPES: [&str; 10] = [
+        "bool",
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "double",
+        "string",
+        "list<string>",
+        "map<string, i32>",
+        "optional Wide",
+    ];
+    let mut text = "namespace rs generated\nstruct Wide {\n".to_owned();
+    for id in 1..=200 {
+        let ty = TYPES[id / 2 % TYPES.len()];
+        let required = if id % 2 == 0 && !ty.starts_with("optional") { "required " } else { "" };
+        writeln!(text, "  {id}: {required}{ty} field{id},").expect("writing to memory");
+    }
+    text + "}\n"
 }
 
 /// Not by the `Builder`: it would pass on the warnings that the corpus is about.

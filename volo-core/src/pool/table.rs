@@ -1,6 +1,10 @@
 //! The connections to one address: which are idle, how many are lent, who waits. Pure; time comes in.
 
-use std::{collections::VecDeque, task::Waker, time::Instant};
+use std::{
+    collections::VecDeque,
+    task::Waker,
+    time::{Duration, Instant},
+};
 
 use super::{PoolConfig, Reusable, Status};
 
@@ -130,7 +134,9 @@ impl<T: Reusable> Table<T> {
     /// A place in the table for a connection just made.
     pub(super) fn admit(&mut self, connection: T, now: Instant) -> Entry<T> {
         let jitter = self.next_random() as f64 / u64::MAX as f64;
-        let expiry = self.config.max_lifetime.map(|lifetime| now + lifetime.mul_f64(1.0 - 0.1 * jitter));
+        let shortened = |lifetime: Duration| lifetime - (lifetime / 10).mul_f64(jitter);
+        // A lifetime beyond the clock's end has no end.
+        let expiry = self.config.max_lifetime.and_then(|lifetime| now.checked_add(shortened(lifetime)));
         Entry { connection, expiry }
     }
 

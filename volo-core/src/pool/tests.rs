@@ -200,6 +200,15 @@ fn contradicting_limits_are_refused() {
     assert!(Pool::<Connection>::new(PoolConfig { min_idle: 3, ..config() }).is_err());
 }
 
+#[tokio::test(start_paused = true)]
+async fn times_without_end_are_fine() {
+    let endless = PoolConfig { idle_timeout: Duration::MAX, max_lifetime: Some(Duration::MAX), ..config() };
+    let pool = Pool::new(endless).unwrap();
+    checkout(&pool).await.reuse();
+    tokio::time::sleep(1000 * SECOND).await;
+    assert!(checkout(&pool).await.is_reused());
+}
+
 #[test]
 fn lifetimes_are_spread() {
     let (start, mut dead) = (Instant::now(), Vec::new());

@@ -108,10 +108,12 @@ impl<T: Described> DescribedField for Option<T> {
     }
 }
 
+/// Writes descriptions: generic parameters, the type, and what it is to a foreign protocol.
+#[macro_export]
 macro_rules! described {
     ($(($($generic:tt)*) $type:ty, |$value:ident| $dynamic:expr;)*) => {
-        $(impl<$($generic)*> Described for $type {
-            fn describe(&self) -> Dynamic {
+        $(impl<$($generic)*> $crate::Described for $type {
+            fn describe(&self) -> $crate::Dynamic {
                 let $value = self;
                 $dynamic
             }

@@ -1,4 +1,4 @@
-//! The macro that writes a test type.
+//! The macros that write a test type.
 
 /// Writes a struct, and for it: our `Value` in the shape that our generator writes, `pilota::thrift::Message` in the
 /// shape that pilota's writes, and a description.
@@ -37,6 +37,14 @@ macro_rules! record {
             }
         }
 
+        $crate::foreign! { $name { $($id $field: $type,)* } }
+    };
+}
+
+/// Writes for a struct that is there, with a `Value` of ours, what [`record!`] writes beside that.
+#[macro_export]
+macro_rules! foreign {
+    ($name:ident { $($id:literal $field:ident: $type:ty,)* }) => {
         impl $crate::Described for $name {
             fn describe(&self) -> $crate::Dynamic {
                 let fields = [$(($id, $crate::DescribedField::describe_field(&self.$field)),)*];

@@ -1,4 +1,4 @@
-//! A struct with a field of every type.
+//! A struct with a field of every type, as our generator makes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,13 @@ use bytes::Bytes;
 use faststr::FastStr;
 use volo_thrift::protocol::{Map, Set, Uuid};
 
-use crate::{random::Random, record};
+use crate::{DescribedField, Dynamic, described, foreign, random::Random};
 
-record! {
-    /// Every type, plain and optional, ids near, far and backwards.
+include!(concat!(env!("OUT_DIR"), "/volo_gen.rs"));
+
+pub use generated::{AllTypes, Choice, Composite, Inner, Kind, Spaced};
+
+foreign! {
     AllTypes {
         1 flag: bool,
         2 tiny: i8,
@@ -46,12 +49,11 @@ record! {
         1002 ordered_set: BTreeSet<i32>,
         1003 ordered_map: BTreeMap<i64, Vec<FastStr>>,
         30000 lists: Vec<Vec<i32>>,
-        30001 maps: Vec<BTreeMap<i8, bool>>,
+        30001 maps: Vec<Map<i8, bool>>,
     }
 }
 
-record! {
-    /// A small struct with gaps between its ids.
+foreign! {
     Inner {
         1 name: FastStr,
         15 value: i64,
@@ -59,11 +61,67 @@ record! {
     }
 }
 
-record! {
-    /// Ids fifteen apart: one byte in Compact for most, two for Apache's Rust crate; both are right.
+foreign! {
     Spaced {
         15 first: i64,
         30 second: bool,
+    }
+}
+
+described! {
+    () Kind, |kind| Dynamic::I32(kind.number());
+    () Choice, |choice| Dynamic::Struct(match choice {
+        Choice::Flag(value) => vec![(1, value.describe())],
+        Choice::Kind(value) => vec![(3, value.describe())],
+        Choice::Choices(value) => vec![(20, value.describe())],
+        Choice::Inner(value) => vec![(21, value.describe())],
+        Choice::Unknown(_) => Vec::new(),
+    });
+    () Composite, |value| {
+        let fields = [
+            (1, value.flag.describe_field()),
+            (2, value.kind.describe_field()),
+            (3, value.choice.describe_field()),
+            (4, value.by_spaced.describe_field()),
+            (5, value.ratios.describe_field()),
+            (6, value.sets.describe_field()),
+            (7, value.text.describe_field()),
+        ];
+        Dynamic::Struct(fields.into_iter().filter_map(|(id, value)| Some((id, value?))).collect())
+    };
+}
+
+impl Choice {
+    fn random(r: &mut Random, depth: usize) -> Self {
+        match r.below(5) {
+            0 => Choice::Flag(r.below(2) == 1),
+            1 => Choice::Kind(Kind::random(r)),
+            2 if depth > 0 => Choice::Choices(r.many(|r| Choice::random(r, depth - 1))),
+            3 => Choice::Inner(Inner::random(r)),
+            _ => Choice::default(),
+        }
+    }
+}
+
+impl Kind {
+    fn random(r: &mut Random) -> Self {
+        [Kind::FIRST, Kind::LAST, Kind::LEAST, Kind::from(r.number() as i32)][r.below(4)]
+    }
+}
+
+impl Composite {
+    /// A random value.
+    pub fn random(r: &mut Random) -> Self {
+        let spaced = |r: &mut Random| Spaced { first: r.number(), second: r.below(2) == 1 };
+        Composite {
+            flag: r.below(2) == 1,
+            kind: Kind::random(r),
+            choice: r.option(|r| Choice::random(r, 2)),
+            by_spaced: r.many(|r| (spaced(r), r.many(Kind::random))),
+            ratios: r.many(|r| (r.number() as f64 / 3.0).into()),
+            sets: r.many(|r| (r.many(Random::text), r.many(Random::number))),
+            text: r.text(),
+        }
     }
 }
 
@@ -106,7 +164,7 @@ impl AllTypes {
             ordered_set: r.many(|r| r.number() as i32),
             ordered_map: r.many(|r| (r.number(), r.many(Random::text))),
             lists: r.many(|r| r.many(|r| r.number() as i32)),
-            maps: r.many(|r| r.many(|r| (r.number() as i8, r.below(2) == 1))),
+            maps: r.many(|r| r.at_most_one(|r| (r.number() as i8, r.below(2) == 1))),
         }
     }
 

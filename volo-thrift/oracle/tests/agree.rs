@@ -7,7 +7,7 @@ use oracle::{
     Described, apache, peer,
     random::Random,
     tmf::{Offering, Telemetry},
-    types::{AllTypes, Spaced},
+    types::{AllTypes, Composite, Spaced},
 };
 use pilota::thrift::Message;
 use volo_core::{DecodeLimits, Encode, Raw, span::OutBuf};
@@ -31,6 +31,15 @@ fn read<T: Value>(bytes: Vec<u8>, protocol: Protocol) -> T {
 
 #[track_caller]
 fn check<T: Described + Message + PartialEq + Debug>(value: &T, one_encoding: bool) {
+    check_apache(value, one_encoding);
+    let (ours, theirs) = (encode(value, Protocol::Binary, 4096), peer::to_vec(value).unwrap());
+    assert!(!one_encoding || ours == theirs);
+    assert_eq!(&peer::read::<T>(&Bytes::from(ours)).unwrap(), value);
+    assert_eq!(&read::<T>(theirs, Protocol::Binary), value);
+}
+
+#[track_caller]
+fn check_apache<T: Described + PartialEq + Debug>(value: &T, one_encoding: bool) {
     let dynamic = value.describe();
     for protocol in [Protocol::Binary, Protocol::Compact] {
         let theirs = apache::write(&dynamic, protocol).unwrap();
@@ -47,10 +56,6 @@ fn check<T: Described + Message + PartialEq + Debug>(value: &T, one_encoding: bo
         }
         assert_eq!(&read::<T>(theirs, protocol), value, "{protocol:?}");
     }
-    let (ours, theirs) = (encode(value, Protocol::Binary, 4096), peer::to_vec(value).unwrap());
-    assert!(!one_encoding || ours == theirs);
-    assert_eq!(&peer::read::<T>(&Bytes::from(ours)).unwrap(), value);
-    assert_eq!(&read::<T>(theirs, Protocol::Binary), value);
 }
 
 #[test]
@@ -65,6 +70,14 @@ fn every_type() {
 #[test]
 fn both_ways_to_write_a_distance_of_fifteen() {
     check(&Spaced { first: 7, second: true }, false);
+}
+
+#[test]
+fn enums_unions_and_keys_of_every_kind() {
+    check_apache(&Composite::default(), true);
+    for seed in 0..200 {
+        check_apache(&Composite::random(&mut Random(seed)), false);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! call → Client → deadline → outer layers → inner layers                      call.rs, mod.rs, builder.rs
 //!   → one call per connection:   pool → Connection, polled by the caller      pingpong.rs
 //!   → many calls per connection: queue → task → Connection                    mux.rs, mux_task.rs
+//!   → from the first to the second when the server offers it                  auto.rs, hello.rs
 //! Connection: encode → Link; Link → frame → the call it answers               connection.rs, reply.rs, ../conn
 //! ```
 //! Dropping the future of a call is always safe: it costs at most the connection that this call alone was using.

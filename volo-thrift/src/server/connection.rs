@@ -45,6 +45,9 @@ const TURN_BYTES: u64 = 64 << 10;
 /// Replies per flush: with one flush per turn, both ends would take turns instead of working side by side.
 const FLUSH_REPLIES: u32 = 16;
 
+/// Requests with more bytes are decoded in a task of their own, so that they don't hold up other connections.
+const LARGE_REQUEST: usize = 1 << 20;
+
 /// One first poll in so many is timed.
 const TIMED: u64 = 16;
 
@@ -297,7 +300,7 @@ impl Connection {
             Ok(admitted) => admitted,
             Err(exception) => return self.answer(cx, turn, ticket.exception(exception)),
         };
-        let (blocking, slow) = (route.blocking, route.pace.is_slow());
+        let (blocking, slow) = (route.blocking, route.pace.is_slow() || ticket.frame_len > LARGE_REQUEST);
         let ticket = ticket.routed(route);
         let timed = (slow || self.frames % TIMED == 1).then(|| route.clone());
         let mut job = Job::new(|| self.core.stack.call(cx, route, request), timed);

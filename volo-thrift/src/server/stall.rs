@@ -3,7 +3,10 @@
 //! The clock of a wait runs only while the peer is the one to act: a frame's while the server reads, the writer's
 //! while bytes wait to be taken, the idle one while nothing is under way.
 
-use std::{fmt, time::Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use crate::Limits;
 
@@ -80,23 +83,29 @@ impl Stalls {
 
     /// Which silence runs out next, and when.
     pub(super) fn next(&self, limits: &Limits) -> (Instant, Stall) {
-        let mut next = (self.quiet_since + limits.idle_timeout, Stall::Idle);
+        let mut next = (after(self.quiet_since, limits.idle_timeout), Stall::Idle);
         let mut consider = |at: Instant, stall| {
             if at < next.0 {
                 next = (at, stall);
             }
         };
         if let Some((since, _)) = self.frame {
-            consider(since + limits.frame_timeout, Stall::Frame);
+            consider(after(since, limits.frame_timeout), Stall::Frame);
             if self.in_head {
-                consider(since + limits.header_timeout, Stall::Header);
+                consider(after(since, limits.header_timeout), Stall::Header);
             }
         }
         if let Some((since, _)) = self.write {
-            consider(since + limits.write_timeout, Stall::Write);
+            consider(after(since, limits.write_timeout), Stall::Write);
         }
         next
     }
+}
+
+/// A moment beyond the clock's end is as good as any that nobody lives to see.
+fn after(since: Instant, timeout: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    since.checked_add(timeout).unwrap_or_else(|| since + NEVER)
 }
 
 /// Since when a wait lasts whose `progress` tells one from the next.
@@ -115,8 +124,6 @@ fn since(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const QUIET: Sight =
@@ -125,6 +132,18 @@ mod tests {
     fn next_s(stalls: &Stalls, start: Instant) -> (u64, Stall) {
         let (at, stall) = stalls.next(&Limits::default());
         ((at - start).as_secs(), stall)
+    }
+
+    #[test]
+    fn a_timeout_of_forever_never_comes() {
+        let start = Instant::now();
+        let mut limits = Limits::default();
+        limits.idle_timeout = Duration::MAX;
+        limits.frame_timeout = Duration::MAX;
+        let mut stalls = Stalls::new(start);
+        stalls.look(start, &Sight { partial: 6, wanted: 100, ..QUIET });
+        let (at, _) = stalls.next(&limits);
+        assert!(at > start + Duration::from_secs(3600 * 24 * 365));
     }
 
     #[test]

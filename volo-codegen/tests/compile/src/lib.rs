@@ -41,3 +41,7 @@ pub mod types;
 pub mod corpus {
     include!(concat!(env!("OUT_DIR"), "/corpus.rs"));
 }
+/// A struct of 200 fields.
+pub mod wide {
+    include!(concat!(env!("OUT_DIR"), "/wide.rs"));
+}

@@ -183,3 +183,18 @@ fn exceptions_are_errors() {
     assert_eq!((&error as &dyn std::error::Error).to_string(), "NotFound: gone");
     assert_eq!(Plain { code: 3 }.to_string(), "Plain { code: 3 }");
 }
+
+#[test]
+fn many_fields_many_of_them_required() {
+    use golden::wide::generated::Wide;
+    let wide = Wide { field198: Some(Box::default()), field2: 7, field200: true, ..Default::default() };
+    for protocol in BOTH {
+        let bytes = encode(&wide, protocol);
+        assert_eq!(read::<Wide>(bytes, protocol).unwrap(), wide);
+    }
+    // Only the last required field is missing: beyond the first word of the mask.
+    let bytes = encode(&wide, Protocol::Binary);
+    let stop = bytes.len() - 1;
+    let error = read::<Wide>([&bytes[..stop - 4], &[0]].concat(), Protocol::Binary).unwrap_err().to_string();
+    assert!(error.contains("field200"), "{error}");
+}

@@ -1,0 +1,5 @@
+//! Generates the types that are compared.
+
+fn main() {
+    volo_codegen::Builder::new().file("idl/all_types.thrift").compile();
+}
