@@ -5,7 +5,6 @@ fn main() {
         .file("idl/hello.thrift")
         .file("idl/echo.thrift")
         .file("idl/telemetry.thrift")
-        .file("idl/types.thrift")
         .file("idl/tmf620.thrift")
         .file("idl/tmf622.thrift")
         .compile();

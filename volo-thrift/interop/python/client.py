@@ -3,13 +3,15 @@
 import functools
 import math
 import sys
+import uuid
+from types import SimpleNamespace
 
 import evolved.Interop
 from interop import Interop
 from interop.constants import EARLIER, LATER, SAMPLES
 from interop.ttypes import Extra, Mismatch, Point, Refused
 from peer import cell, connect, everywhere, expect, finish
-from thrift.Thrift import TApplicationException
+from thrift.Thrift import TApplicationException, TMessageType, TType
 
 
 def echo(client, sample):
@@ -59,6 +61,36 @@ def unknown_method(client, newer):
     client.nothing()  # and the connection lives
 
 
+class ByHand:
+    """A client of Identity, which Debian's compiler can't generate."""
+
+    def __init__(self, protocol):
+        self.protocol = protocol
+
+    def identify(self, *ids):
+        """Sends the ids as arguments from 1 on, of which the server knows the first."""
+        out = self.protocol
+        out.writeMessageBegin("identify", TMessageType.CALL, 1)
+        out.writeStructBegin("identify_args")
+        for number, id in enumerate(ids, 1):
+            out.writeFieldBegin("id", TType.UUID, number)
+            out.writeUuid(id)
+            out.writeFieldEnd()
+        out.writeFieldStop()
+        out.writeStructEnd()
+        out.writeMessageEnd()
+        out.trans.flush()
+        _, kind, _ = self.protocol.readMessageBegin()
+        expect(kind, TMessageType.REPLY, "the kind of the reply")
+        self.protocol.readStructBegin()
+        expect(self.protocol.readFieldBegin()[1:], (TType.UUID, 0), "the result's type")
+        return self.protocol.readUuid()
+
+
+def identify(client, *ids):
+    expect(client.identify(*ids), ids[0], "the id")
+
+
 def failure(client):
     throws(lambda: client.fail("why"), TApplicationException, type=TApplicationException.INTERNAL_ERROR, message="why")
     client.nothing()
@@ -75,6 +107,9 @@ def run(address, protocol, transport):
     test("a message of 3 MB", Interop, reverse, 3_000_000)
     test("no arguments and no result", Interop, lambda client: expect(client.nothing(), None, "the result"))
     test("doubles", Interop, doubles)
+    ids = [uuid.UUID("00112233-4455-6677-8899-aabbccddeeff"), uuid.uuid4()]
+    test("uuid", SimpleNamespace(Client=ByHand), identify, ids[0])
+    test("unknown to the server: uuid", SimpleNamespace(Client=ByHand), identify, *ids)
     test("the first declared exception", Interop, lambda client: throws(lambda: client.refuse(-1), Mismatch, name="negative"))
     refused = {"reason": "refused", "code": 7, "where": Point(x=7, y=-7)}
     test("the second declared exception", Interop, lambda client: throws(lambda: client.refuse(7), Refused, **refused))

@@ -1,4 +1,4 @@
-//! The service `Interop`: values, calls and how they fail.
+//! The services `Interop`: values, calls and how they fail, and `Identity`: the one type of few peers.
 
 use std::{
     sync::{
@@ -11,11 +11,14 @@ use std::{
 use bytes::Bytes;
 use faststr::FastStr;
 use tokio::sync::Notify;
-use volo_thrift::ServerError;
+use volo_thrift::{ServerError, protocol::Uuid};
 
-use crate::peer::{
-    EARLIER, Interop, InteropEchoEarlierException, InteropEchoException, InteropLaterException,
-    InteropRefuseException, LATER, Later, Mismatch, Point, Refused, SAMPLES, Types,
+use crate::{
+    identity::Identity,
+    peer::{
+        EARLIER, Interop, InteropEchoEarlierException, InteropEchoException, InteropLaterException,
+        InteropRefuseException, LATER, Later, Mismatch, Point, Refused, SAMPLES, Types,
+    },
 };
 
 /// Serves `Interop`.
@@ -87,6 +90,15 @@ impl Interop for Handler {
     async fn stop(&self) -> Result<(), ServerError> {
         self.stop.notify_one();
         Ok(())
+    }
+}
+
+/// Serves `Identity`.
+pub struct Identifier;
+
+impl Identity for Identifier {
+    async fn identify(&self, id: Uuid) -> Result<Uuid, ServerError> {
+        Ok(id)
     }
 }
 

@@ -15,4 +15,4 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/volo_gen.rs"));
 }
 
-pub use generated::{evolved, peer, thrift_test as thrift_test_idl};
+pub use generated::{evolved, identity, peer, thrift_test as thrift_test_idl};

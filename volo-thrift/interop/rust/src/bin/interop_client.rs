@@ -1,4 +1,4 @@
-//! Calls a peer and prints a line for each cell: `interop_client kitex|python|cpp NAME=ADDRESS…`.
+//! Calls a peer and prints a line for each cell: `interop-client kitex|python|cpp NAME=ADDRESS…`.
 
 use std::process::ExitCode;
 

@@ -1,9 +1,10 @@
-//! Serves the shared IDL at several ports until it gets a signal: `interop_server`.
+//! Serves the shared IDL at several ports until it gets a signal: `interop-server`.
 //!
 //! Prints `NAME listens at ADDRESS` for each: `plain`, and `stop` and `stop-mux`, which a client may shut down.
 
 use interop::{
     handler,
+    identity::IdentityServer,
     peer::{InteropServer, ProbeServer},
     probe,
 };
@@ -20,6 +21,7 @@ async fn main() -> Result<(), BoxError> {
         let server = Server::new()
             .add_service(InteropServer::from_handler(handler))
             .add_service(ProbeServer::from_handler(probe::Handler))
+            .add_service(IdentityServer::from_handler(handler::Identifier))
             .bind("127.0.0.1:0")
             .await?;
         println!("{name} listens at {}", server.local_address());
