@@ -65,18 +65,19 @@ class Handler:
         raise RuntimeError("ends with its process")
 
 
-def serve(protocol, transport):
+def listen(protocol, transport):
+    """Opens a port and says where; returns the server that will answer there."""
     listener = TServerSocket("127.0.0.1", 0, socket_family=socket.AF_INET)
-    server = TThreadedServer(
-        Interop.Processor(Handler()), listener, TRANSPORTS[transport](), PROTOCOLS[protocol](), daemon=True
-    )
     listener.listen()
     port = listener.handle.getsockname()[1]
     listener.listen = lambda: None  # the server would do it again
     print(f"{protocol}-{transport} listens at 127.0.0.1:{port}", flush=True)
-    server.serve()
+    return TThreadedServer(
+        Interop.Processor(Handler()), listener, TRANSPORTS[transport](), PROTOCOLS[protocol](), daemon=True
+    )
 
 
-threads = [threading.Thread(target=serve, args=way) for way in everywhere()]
-for thread in threads:
-    thread.start()
+# All say where they listen before any thread starts: lines from threads can run into each other.
+servers = [listen(*way) for way in everywhere()]
+for server in servers:
+    threading.Thread(target=server.serve).start()
