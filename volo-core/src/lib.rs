@@ -13,6 +13,7 @@ pub mod layers;
 pub mod net;
 pub mod pool;
 mod request;
+pub mod runtime;
 pub mod shutdown;
 pub mod span;
 
