@@ -18,7 +18,7 @@ use std::{
 use faststr::FastStr;
 use pin_project_lite::pin_project;
 
-use crate::Address;
+use crate::{Address, Attempt};
 
 /// The circumstances of one call.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,10 @@ pub struct Context {
     pub method: FastStr,
     /// Whether no reply is expected.
     pub oneway: bool,
+    /// Whether executing the call twice does no more than executing it once.
+    pub idempotent: bool,
+    /// Which attempt at the call this is.
+    pub attempt: Attempt,
     /// When the call must be over.
     pub deadline: Option<Instant>,
     /// The other end of the connection; on a client, once one is chosen.

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod address;
+mod attempt;
 mod body;
 mod context;
 mod error;
@@ -18,6 +19,7 @@ pub mod shutdown;
 pub mod span;
 
 pub use address::{Address, ParseAddressError};
+pub use attempt::{Attempt, Tried};
 pub use body::{Body, Decode, DecodeLimits, Encode, Format, Raw};
 pub use context::{Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope};
 pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
