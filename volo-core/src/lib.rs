@@ -17,6 +17,7 @@ mod request;
 pub mod runtime;
 pub mod shutdown;
 pub mod span;
+mod stages;
 
 pub use address::{Address, ParseAddressError};
 pub use attempt::{Attempt, Tried};
@@ -25,3 +26,4 @@ pub use context::{Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope
 pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
 pub use request::{Outcome, Request, Response};
 pub use span::{Size, Span};
+pub use stages::{Stage, Stages};
