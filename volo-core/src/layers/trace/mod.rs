@@ -23,8 +23,8 @@ use tower::{Layer, Service};
 
 pub use self::{
     context::{ParseTraceContextError, TraceContext},
-    spans::SpanTracer,
-    stats::{Ending, Side, Stats},
+    spans::{SpanTracer, open_span},
+    stats::{Ending, Side, Stats, Status},
 };
 use crate::{BoxError, Context, Error, Request, Response, Result};
 use stats::Record;

@@ -28,11 +28,14 @@ impl Tracer for SpanTracer {
             Side::Client => here.send(context),
             Side::Server => context.extensions_mut().insert(here),
         }
-        open(side, context, here)
+        let span = open_span(side, context);
+        here.record(&span);
+        span
     }
 }
 
-fn open(side: Side, context: &Context, here: TraceContext) -> Span {
+/// The span of one call, with its place in a trace left open: for tracers that have their own way to find it.
+pub fn open_span(side: Side, context: &Context) -> Span {
     // The macro wants a constant name.
     macro_rules! span {
         ($name:literal) => {
@@ -42,8 +45,8 @@ fn open(side: Side, context: &Context, here: TraceContext) -> Span {
                 rpc.system.name = "thrift",
                 rpc.method = format_args!("{}/{}", context.service, context.method),
                 rpc.attempt = context.attempt.number,
-                trace_id = format_args!("{:032x}", here.trace_id),
-                span_id = format_args!("{:016x}", here.span_id),
+                trace_id = field::Empty,
+                span_id = field::Empty,
                 server.address = field::Empty,
                 rpc.response.status_code = field::Empty,
                 error.type = field::Empty,
@@ -57,6 +60,14 @@ fn open(side: Side, context: &Context, here: TraceContext) -> Span {
     }
 }
 
+impl TraceContext {
+    /// Fills the ids of a span from [`open_span`].
+    fn record(self, span: &Span) {
+        span.record("trace_id", field::display(format_args!("{:032x}", self.trace_id)));
+        span.record("span_id", field::display(format_args!("{:016x}", self.span_id)));
+    }
+}
+
 impl TracedCall for Span {
     fn enter<T>(&mut self, poll: impl FnOnce() -> T) -> T {
         self.in_scope(poll)
@@ -67,9 +78,9 @@ impl TracedCall for Span {
             self.record("server.address", field::display(&peer.address));
         }
         let status = stats.status();
-        self.record("rpc.response.status_code", status);
+        self.record("rpc.response.status_code", status.as_str());
         if !stats.is_success() {
-            self.record("error.type", status);
+            self.record("error.type", status.as_str());
         }
         if let Ending::Failed(error) = stats.ending {
             self.record("error.message", field::display(error));

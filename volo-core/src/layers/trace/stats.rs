@@ -81,47 +81,108 @@ impl Stats<'_> {
         matches!(self.ending, Ending::Panicked)
     }
 
-    /// One word for the ending, for metrics and spans:
-    ///
-    /// | word | the call |
-    /// |---|---|
-    /// | `OK` | gave the method's result |
-    /// | `EXCEPTION` | gave an exception that the method declares |
-    /// | `BIZ_ERROR` | gave a business status |
-    /// | `APPLICATION_ERROR` | was failed by the peer; `UNKNOWN_METHOD` and `PROTOCOL_ERROR` where it said why |
-    /// | `TIMEOUT`, `CONNECT`, `CLOSED`, `OVERLOADED`, `CIRCUIT_OPEN`, `REJECTED`, `PROTOCOL_ERROR`, `ENCODE`, `DRAINING`, `INTERNAL` | failed with an error of that kind |
-    /// | `CANCELLED` | was dropped by its caller |
-    /// | `PANIC` | panicked in this process |
-    pub fn status(&self) -> &'static str {
+    /// The ending in one word.
+    pub fn status(&self) -> Status {
         match self.ending {
             Ending::Answered(response) => match response.outcome() {
-                Outcome::Success => "OK",
-                Outcome::Declared(_) => "EXCEPTION",
-                Outcome::Business(_) => "BIZ_ERROR",
-                Outcome::Failed(1) => "UNKNOWN_METHOD",
-                Outcome::Failed(7) => "PROTOCOL_ERROR",
-                Outcome::Failed(_) => "APPLICATION_ERROR",
+                Outcome::Success => Status::Ok,
+                Outcome::Declared(_) => Status::Exception,
+                Outcome::Business(_) => Status::BizError,
+                Outcome::Failed(1) => Status::UnknownMethod,
+                Outcome::Failed(7) => Status::ProtocolError,
+                Outcome::Failed(_) => Status::ApplicationError,
             },
-            Ending::Failed(error) => kind_word(error.kind()),
-            Ending::Dropped => "CANCELLED",
-            Ending::Panicked => "PANIC",
+            Ending::Failed(error) => Status::of_kind(error.kind()),
+            Ending::Dropped => Status::Cancelled,
+            Ending::Panicked => Status::Panic,
         }
     }
 }
 
-fn kind_word(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Timeout => "TIMEOUT",
-        ErrorKind::Connect => "CONNECT",
-        ErrorKind::Closed => "CLOSED",
-        ErrorKind::Overloaded => "OVERLOADED",
-        ErrorKind::CircuitOpen => "CIRCUIT_OPEN",
-        ErrorKind::Rejected => "REJECTED",
-        ErrorKind::Protocol => "PROTOCOL_ERROR",
-        ErrorKind::Encode => "ENCODE",
-        ErrorKind::Cancelled => "CANCELLED",
-        ErrorKind::Draining => "DRAINING",
-        ErrorKind::Config | ErrorKind::Internal => "INTERNAL",
+/// How a call ended, in a word for metrics and spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Status {
+    /// `OK`: with the method's result.
+    Ok,
+    /// `EXCEPTION`: with an exception that the method declares.
+    Exception,
+    /// `BIZ_ERROR`: with a business status.
+    BizError,
+    /// `APPLICATION_ERROR`: the peer failed it.
+    ApplicationError,
+    /// `UNKNOWN_METHOD`: the peer doesn't have the method.
+    UnknownMethod,
+    /// `PROTOCOL_ERROR`: one of both sent something that breaks the protocol or a limit.
+    ProtocolError,
+    /// `TIMEOUT`: it took too long.
+    Timeout,
+    /// `CONNECT`: no connection could be made.
+    Connect,
+    /// `CLOSED`: the connection ended.
+    Closed,
+    /// `OVERLOADED`: a queue, pool or limit was full.
+    Overloaded,
+    /// `CIRCUIT_OPEN`: a circuit breaker refused it.
+    CircuitOpen,
+    /// `REJECTED`: a rule refused it.
+    Rejected,
+    /// `ENCODE`: what was to be sent breaks a limit.
+    Encode,
+    /// `DRAINING`: the server was shutting down.
+    Draining,
+    /// `CANCELLED`: its caller gave it up.
+    Cancelled,
+    /// `INTERNAL`: anything else went wrong in this process.
+    Internal,
+    /// `PANIC`: the handler, or a layer, panicked.
+    Panic,
+}
+
+impl Status {
+    fn of_kind(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Timeout => Status::Timeout,
+            ErrorKind::Connect => Status::Connect,
+            ErrorKind::Closed => Status::Closed,
+            ErrorKind::Overloaded => Status::Overloaded,
+            ErrorKind::CircuitOpen => Status::CircuitOpen,
+            ErrorKind::Rejected => Status::Rejected,
+            ErrorKind::Protocol => Status::ProtocolError,
+            ErrorKind::Encode => Status::Encode,
+            ErrorKind::Cancelled => Status::Cancelled,
+            ErrorKind::Draining => Status::Draining,
+            ErrorKind::Config | ErrorKind::Internal => Status::Internal,
+        }
+    }
+
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Ok => "OK",
+            Status::Exception => "EXCEPTION",
+            Status::BizError => "BIZ_ERROR",
+            Status::ApplicationError => "APPLICATION_ERROR",
+            Status::UnknownMethod => "UNKNOWN_METHOD",
+            Status::ProtocolError => "PROTOCOL_ERROR",
+            Status::Timeout => "TIMEOUT",
+            Status::Connect => "CONNECT",
+            Status::Closed => "CLOSED",
+            Status::Overloaded => "OVERLOADED",
+            Status::CircuitOpen => "CIRCUIT_OPEN",
+            Status::Rejected => "REJECTED",
+            Status::Encode => "ENCODE",
+            Status::Draining => "DRAINING",
+            Status::Cancelled => "CANCELLED",
+            Status::Internal => "INTERNAL",
+            Status::Panic => "PANIC",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
