@@ -5,6 +5,9 @@ pub mod client;
 mod conn;
 mod error;
 mod exception;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod handler;
 mod limits;
 pub mod meta;
