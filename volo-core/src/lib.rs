@@ -15,6 +15,7 @@ pub mod pool;
 mod request;
 pub mod shutdown;
 pub mod span;
+mod sync;
 
 pub use address::{Address, ParseAddressError};
 pub use body::{Body, Decode, DecodeLimits, Encode, Format, Raw};

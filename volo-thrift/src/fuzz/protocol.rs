@@ -193,7 +193,7 @@ fn check_value<T: Value + PartialEq>(value: &T) {
     check_encode(value, LIMITS, same);
     for protocol in BOTH {
         let bytes = encode(value, protocol);
-        for link_min in [0, 65, 4096] {
+        for link_min in [0, 100] {
             assert_eq!(encode_with(value, protocol, link_min).to_vec(), bytes);
         }
         assert_eq!(scan(protocol, &bytes), Some(bytes.len()));
