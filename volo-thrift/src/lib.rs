@@ -8,6 +8,8 @@ mod exception;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+#[cfg(feature = "generic")]
+pub mod generic;
 pub mod handler;
 mod limits;
 pub mod meta;
