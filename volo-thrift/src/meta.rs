@@ -272,11 +272,13 @@ const fn kind_text(kind: MessageKind) -> FastStr {
 
 /// Whole milliseconds, at least one: zero would mean that there is no limit.
 fn budget_text(left: Duration) -> FastStr {
-    decimal(u64::try_from(left.min(BUDGET_MAX).as_millis()).unwrap_or(u64::MAX).max(1))
+    let left = left.min(BUDGET_MAX);
+    decimal((left.as_secs() * 1000 + u64::from(left.subsec_millis())).max(1))
 }
 
 fn read_deadline(value: &str, now: Instant) -> Option<Instant> {
-    let milliseconds = value.trim().parse().ok().filter(|milliseconds| *milliseconds > 0)?;
+    let milliseconds = value.parse().or_else(|_| value.trim().parse());
+    let milliseconds = milliseconds.ok().filter(|milliseconds| *milliseconds > 0)?;
     now.checked_add(Duration::from_millis(milliseconds).min(BUDGET_MAX))
 }
 

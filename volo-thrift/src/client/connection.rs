@@ -284,11 +284,11 @@ impl<S> Connection<S> {
                 return self.known(arrival, Err(error.into()));
             }
         };
-        let header = message.header.as_ref();
+        let header = message.header.as_deref();
         self.retiring |= header.is_some_and(asks_to_close);
         self.akin |= header.is_some_and(|header| Advert::read(header).is_some());
         let number = message.head.sequence_id;
-        let header_number = header.map_or(number, |header| header.sequence_id);
+        let header_number = message.outer_sequence_id;
         let exception = message.head.kind == MessageKind::Exception;
         if number == 0 && header_number == 0 && self.retiring && !exception {
             return self.stray().map(|()| None); // a control frame; it has been obeyed

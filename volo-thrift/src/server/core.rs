@@ -51,7 +51,7 @@ impl Core {
             let error = Error::new(ErrorKind::Draining, "server is shutting down");
             return Err(ApplicationException::from(&error));
         }
-        let mut context = meta::read_request(header.as_ref(), &head, ticket.arrived);
+        let mut context = meta::read_request(header.as_deref(), &head, ticket.arrived);
         if context.deadline.is_some_and(|deadline| deadline <= now) {
             return Err(ApplicationException::from(&expired(&context)));
         }

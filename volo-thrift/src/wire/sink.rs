@@ -31,6 +31,7 @@ pub(super) trait Sink {
 pub(super) struct Count(usize);
 
 impl Sink for Count {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.0 += bytes.len();
     }
@@ -43,6 +44,7 @@ impl Sink for Count {
 }
 
 impl Sink for Span<'_> {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.put_slice(bytes);
     }
