@@ -15,6 +15,7 @@ mod detect;
 mod error;
 mod foreign;
 mod framed;
+mod front;
 mod mesh;
 mod message;
 mod outgoing;
@@ -36,6 +37,7 @@ use cursor::Cursor;
 
 pub use detect::{DetectFramer, FixedFramer};
 pub use error::WireError;
+pub use front::Front;
 pub use message::{MessageHead, MessageKind};
 pub use outgoing::Outgoing;
 pub use ttheader::{Header, PAIRS_MAX, flag};

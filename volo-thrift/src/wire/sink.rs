@@ -43,6 +43,22 @@ impl Sink for Count {
     fn patch(&mut self, _: usize, _: &[u8]) {}
 }
 
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn position(&self) -> usize {
+        self.len()
+    }
+
+    fn patch(&mut self, position: usize, bytes: &[u8]) {
+        if let Some(place) = self.get_mut(position..position + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    }
+}
+
 impl Sink for Span<'_> {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {

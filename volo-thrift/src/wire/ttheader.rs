@@ -20,6 +20,8 @@ pub(super) const MAGIC: u16 = 0x1000;
 
 /// Bytes before the header: length, magic, flags, sequence id, header length.
 const FRONT: usize = 14;
+/// Where the sequence id stands.
+pub(super) const SEQUENCE_ID: usize = 8;
 const WORD: usize = 4;
 
 /// What the flags of a [`Header`] say.
@@ -54,6 +56,14 @@ pub struct Header {
     pub checksum: bool,
 }
 
+/// Positions in a header that was written.
+pub(super) struct Written {
+    /// Of the checksum's text, if there is one.
+    pub(super) checksum: Option<usize>,
+    /// Behind the last pair.
+    pub(super) end: usize,
+}
+
 impl Header {
     /// The value of an integer key.
     pub fn integer(&self, key: u16) -> Option<&FastStr> {
@@ -74,8 +84,7 @@ impl Header {
         self.checksum = false;
     }
 
-    /// Writes the frame's front and the header; gives the position of the checksum's text, if there is to be one.
-    /// `total` is the size of the whole frame.
+    /// Writes the frame's front and the header. `total` is the size of the whole frame.
     pub(super) fn write(
         &self,
         sequence_id: i32,
@@ -83,21 +92,22 @@ impl Header {
         total: usize,
         header_max: usize,
         sink: &mut impl Sink,
-    ) -> Result<Option<usize>> {
+    ) -> Result<Written> {
         sink.put(&framed::length(total)?);
         sink.put(&MAGIC.to_be_bytes());
         sink.put(&self.flags.to_be_bytes());
         sink.put(&sequence_id.to_be_bytes());
         sink.put(&[0; 2]);
         let checksum = self.write_info(protocol, sink)?;
-        let len = sink.position() - FRONT;
+        let end = sink.position();
+        let len = end - FRONT;
         sink.put(&[info::PADDING; WORD][..len.next_multiple_of(WORD) - len]);
         let len = sink.position() - FRONT;
         let words = u16::try_from(len / WORD).ok().filter(|_| len <= header_max);
         let words = words
             .ok_or_else(|| unwritable(format!("header of {len} bytes passes header_max of {header_max}")))?;
         sink.patch(FRONT - 2, &words.to_be_bytes());
-        Ok(checksum)
+        Ok(Written { checksum, end })
     }
 
     fn write_info(&self, protocol: Protocol, sink: &mut impl Sink) -> Result<Option<usize>> {
