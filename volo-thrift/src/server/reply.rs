@@ -53,7 +53,7 @@ pub(super) struct Ticket {
 
 impl Ticket {
     pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool, core: &Core) -> Self {
-        let header = incoming.header.as_ref().filter(|_| incoming.dialect.framing.has_header());
+        let header = incoming.header.as_deref().filter(|_| incoming.dialect.framing.has_header());
         let may_overtake = header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0);
         Ticket {
             dialect: incoming.dialect,
@@ -213,7 +213,7 @@ impl Reply {
     /// The answer to a request that asks who this server is, and which connection this is; `None` to any other.
     pub(super) fn to_hello(incoming: &Incoming, instance: InstanceId, peer: &Peer) -> Option<Self> {
         let dialect = incoming.dialect;
-        let header = incoming.header.as_ref().filter(|_| dialect.framing.has_header())?;
+        let header = incoming.header.as_deref().filter(|_| dialect.framing.has_header())?;
         let asked = incoming.head.kind == MessageKind::Call && Hello::is_asked(header);
         let head = &incoming.head;
         let head =
