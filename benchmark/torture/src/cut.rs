@@ -36,6 +36,9 @@ const RECOVERY: Duration = Duration::from_secs(2);
 /// Clients that keep the processor busy at the same time; more of them would only time out waiting for it.
 const BUSY_MAX: usize = 16;
 
+/// Clients that share the bytes at which a call can only wait.
+const WAITING: usize = 4;
+
 #[derive(Default)]
 struct Count {
     calls: u64,
@@ -74,12 +77,15 @@ pub async fn run(messages: u64, report: &mut Report) -> Result<(), BoxError> {
                     if fault == Fault::Misroute && direction == Direction::Reply {
                         continue; // there is only one client
                     }
-                    let victim = Victim::new(name, fault, direction, number, &server, &other).await?;
-                    let busy = busy.clone();
-                    tasks.spawn(async move {
-                        let _place = if fault.is_wait() { None } else { busy.acquire_owned().await.ok() };
-                        (mode, place, victim.suffer().await)
-                    });
+                    let parts = if fault.is_wait() { WAITING } else { 1 };
+                    for part in 0..parts {
+                        let victim = Victim::new(name, fault, direction, number, &server, &other).await?;
+                        let busy = busy.clone();
+                        tasks.spawn(async move {
+                            let _place = if parts > 1 { None } else { busy.acquire_owned().await.ok() };
+                            (mode, place, victim.suffer(part, parts).await)
+                        });
+                    }
                 }
             }
         }
@@ -154,11 +160,11 @@ impl Victim {
         })
     }
 
-    /// Goes through the fault at every byte.
-    async fn suffer(self) -> Count {
+    /// Goes through the fault at every byte, or at its part of them.
+    async fn suffer(self, part: usize, parts: usize) -> Count {
         let mut count = Count::default();
         let len = self.proxy.measure(self.direction, self.call()).await;
-        for offset in 0..len {
+        for offset in (part..len).step_by(parts) {
             let seed = self.number << 32 | offset as u64;
             self.proxy.set(Plan { fault: self.fault, direction: self.direction, offset, seed });
             count.calls += 1;

@@ -159,7 +159,7 @@ pub async fn against_client(report: &mut Report) -> Result<(), BoxError> {
 /// Has the client call, waits for what it should do about the advert, has it call again; how that went.
 async fn call(client: &mut Process, mode: &str, expected: &str, seen: &Seen) -> Result<String, BoxError> {
     let question = format!("call {mode} echo");
-    let first = client.ask(&question)?;
+    let mut ends = vec![client.ask(&question)?];
     if expected != STAYS {
         until(|| seen.hellos.get() > 0).await;
     }
@@ -169,11 +169,13 @@ async fn call(client: &mut Process, mode: &str, expected: &str, seen: &Seen) -> 
             if seen.shared.get() > 0 {
                 break;
             }
-            client.ask(&question)?;
+            let end = client.ask(&question)?;
+            if end != "ok" {
+                return Ok(end);
+            }
             tokio::time::sleep(PATIENCE / 50).await;
         }
     }
-    let mut ends = vec![first];
     for _ in 1..CALLS {
         ends.push(client.ask(&question)?);
     }
