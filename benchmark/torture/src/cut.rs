@@ -12,7 +12,7 @@ use std::{
 use faststr::FastStr;
 use tokio::{sync::Semaphore, task::JoinSet};
 use volo_core::{BoxError, pool::PoolConfig};
-use volo_thrift::{ClientBuilder, ClientError, Limits};
+use volo_thrift::{CallOpt, ClientBuilder, ClientError, Limits};
 
 use crate::{
     idl::{Item, Node, TortureServiceClient, TortureServiceRefuseException},
@@ -31,7 +31,10 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const FRAME_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long it may take until a good call succeeds again.
-const RECOVERY: Duration = Duration::from_secs(2);
+const RECOVERY: Duration = Duration::from_secs(3);
+
+/// How long each good call may take: on a busy machine, longer than a disturbed one is waited for.
+const GOOD_CALL: Duration = Duration::from_secs(1);
 
 /// Clients that keep the processor busy at the same time; more of them would only time out waiting for it.
 const BUSY_MAX: usize = 16;
@@ -262,8 +265,9 @@ fn node(number: u64) -> Node {
 /// Makes good calls until one succeeds. The first ones may meet the end of what was spoilt, but no wrong answer.
 async fn recover(client: &TortureServiceClient, number: i64, count: &mut Count) {
     let start = Instant::now();
+    let patient = client.with_callopt(CallOpt { timeout: Some(GOOD_CALL), ..CallOpt::default() });
     loop {
-        match client.perhaps(number, 0).await {
+        match patient.perhaps(number, 0).await {
             Ok(answer) if answer == number => break,
             Ok(_) => count.mixed_up += 1,
             Err(_) => {}

@@ -1,7 +1,7 @@
 //! Minutes of calls of which a third goes wrong: nothing grows, and the end is as fast as the beginning.
 //!
 //! Half of the workers misbehave as peers do, the other half call through a proxy that disturbs the bytes. A second
-//! server that nobody harms is called all the time, too: if its calls get slower, it is the machine that has.
+//! server that nobody harms is called in turn with the first: if its calls get slower, too, it is the machine that has.
 
 use std::{
     net::SocketAddr,
@@ -20,12 +20,12 @@ use volo_thrift::{ClientBuilder, ClientError};
 use crate::{
     cancel::describe,
     idl::{Node, TortureServiceClient},
-    peer::{Answer, Peer, echo, framed},
+    peer::Peer,
     process::Server,
     proxy::{Direction, Fault, Plan, Proxy},
     random::Random,
     report::Report,
-    scene::{Counter, Scene},
+    scene::{Counter, Scene, median},
 };
 
 /// Workers of each kind.
@@ -34,13 +34,15 @@ const WORKERS: u64 = 4;
 /// Bytes by which a heap in use may grow in ten minutes.
 const SLOPE_MAX: f64 = (1 << 20) as f64;
 
+/// Looks at the heap of which the lowest counts.
+const FEW: usize = 8;
+
 /// How much slower the end may be.
 const SLOWER_MAX: f64 = 1.5;
 
 /// How long a frame may take, so that what is disturbed doesn't stay for long.
 const SETTINGS: [&str; 2] = ["frame_timeout_ms=2000", "header_timeout_ms=2000"];
 
-#[derive(Default)]
 struct Tally {
     calls: Counter,
     faults: Counter,
@@ -60,13 +62,12 @@ pub async fn run(seconds: u64, report: &mut Report) -> Result<(), BoxError> {
     let mut workers = JoinSet::new();
     for worker in 0..WORKERS {
         let proxy = Proxy::start(scene.server.address, other.address).await?;
-        let client = scene.client().rpc_timeout(Duration::from_secs(5)).pool(Scene::pool(4));
-        let client = client.mux((worker % 2) as usize).build();
+        let client = || scene.client().pool(Scene::pool(4)).mux((worker % 2) as usize);
+        let (client, peaceful) = (client().build(), client().address(peaceful.address).build());
         let address = scene.server.address;
-        workers.spawn(misbehave(client, address, worker, tally.clone(), stop.clone()));
+        workers.spawn(misbehave(client, peaceful, address, worker, tally.clone(), stop.clone()));
         workers.spawn(disturb(proxy, worker, tally.clone(), stop.clone()));
     }
-    workers.spawn(keep_peace(peaceful.address, tally.clone(), stop.clone()));
     let (start, mut heaps) = (Instant::now(), [Vec::new(), Vec::new()]);
     while start.elapsed() < length {
         tokio::time::sleep(length / 100).await;
@@ -94,14 +95,16 @@ pub async fn run(seconds: u64, report: &mut Report) -> Result<(), BoxError> {
             SLOPE_MAX,
         );
     }
-    let harmed = tally.harmed.slowdown(report, "calls between faults");
-    let peaceful = tally.peaceful.slowdown(report, "calls of a server in peace");
-    report.at_most("soak", "p99 of the end against the start", harmed / peaceful.max(1.0), SLOWER_MAX);
+    let slowdown = slowdown(&tally.harmed, &tally.peaceful, report);
+    report.at_most("soak", "p99 of the end against the start", slowdown, SLOWER_MAX);
     scene.end("soak", tally.panics.get(), report).await
 }
 
-/// Least squares, in bytes per second.
+/// Least squares over the lowest of each few points, in bytes per second: what is in use just now comes and goes, but
+/// what is lost stays.
 fn slope(points: &[(f64, f64)]) -> f64 {
+    let low = |few: &[(f64, f64)]| few.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1));
+    let points: Vec<(f64, f64)> = points.chunks(FEW).filter_map(low).collect();
     let count = points.len().max(1) as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
     let (above, below) = points.iter().fold((0.0, 0.0), |(above, below), point| {
@@ -112,71 +115,83 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 
 impl Tally {
     fn new(length: Duration) -> Self {
-        Tally { harmed: Latencies::new(length), peaceful: Latencies::new(length), ..Tally::default() }
+        Tally {
+            calls: Counter::default(),
+            faults: Counter::default(),
+            wrong: Counter::default(),
+            failed: Counter::default(),
+            panics: Counter::default(),
+            harmed: Latencies::new(length),
+            peaceful: Latencies::new(length),
+        }
     }
 }
 
-/// How long calls took, in the first and in the last minute (or fifth) after warming up.
+/// How long calls took, in each slice of the run.
 ///
 /// Bounded, so that it doesn't grow with the calls: a count for each step of a scale on which 16 steps are a doubling.
-#[derive(Default)]
 struct Latencies {
-    start: Option<Instant>,
-    first: (Duration, Duration),
-    last: (Duration, Duration),
-    counts: [Vec<Counter>; 2],
+    start: Instant,
+    slice: Duration,
+    counts: Vec<Vec<Counter>>,
 }
+
+/// Slices of the run; a fifth of them is to warm up.
+const SLICES: usize = 50;
+
+/// Slices that are the start of the run after warming up, and its end; a minute each of a run of ten.
+const WINDOW: usize = SLICES / 10;
 
 /// Steps of the scale, which begins at a microsecond.
 const STEPS: usize = 16 * 28;
 
 impl Latencies {
     fn new(length: Duration) -> Self {
-        let window = (length / 5).min(Duration::from_secs(60));
-        let counts = || std::iter::repeat_with(Counter::default).take(STEPS).collect();
-        Latencies {
-            start: Some(Instant::now()),
-            first: (length / 5, length / 5 + window),
-            last: (length - window, length),
-            counts: [counts(), counts()],
-        }
+        let steps = || std::iter::repeat_with(Counter::default).take(STEPS).collect();
+        let counts = std::iter::repeat_with(steps).take(SLICES).collect();
+        Latencies { start: Instant::now(), slice: length / SLICES as u32, counts }
     }
 
     /// Counts a call that was made then.
     fn add(&self, sent: Instant) {
-        let (Some(start), took) = (self.start, sent.elapsed()) else { return };
-        let at = sent - start;
-        let step = ((took.as_secs_f64() * 1e6).max(1.0).log2() * 16.0) as usize;
-        for (window, counts) in [self.first, self.last].into_iter().zip(&self.counts) {
-            if (window.0..window.1).contains(&at) {
-                counts[step.min(STEPS - 1)].count();
-            }
+        let slice = (sent - self.start).as_nanos() / self.slice.as_nanos().max(1);
+        let step = ((sent.elapsed().as_secs_f64() * 1e6).max(1.0).log2() * 16.0) as usize;
+        if let Some(counts) = self.counts.get(slice as usize) {
+            counts[step.min(STEPS - 1)].count();
         }
     }
 
-    /// The 99th percentile of a window in milliseconds.
-    fn p99(counts: &[Counter]) -> f64 {
+    /// The 99th percentile of a slice in milliseconds.
+    fn p99(&self, slice: usize) -> f64 {
+        let counts = &self.counts[slice];
         let all: u64 = counts.iter().map(Counter::get).sum();
         let mut seen = 0;
         let step = counts.iter().position(|count| {
             seen += count.get();
-            seen * 100 >= all * 99
+            all > 0 && seen * 100 >= all * 99
         });
         step.map_or(f64::NAN, |step| ((step + 1) as f64 / 16.0).exp2() / 1000.0)
     }
+}
 
-    /// Tells both percentiles; how many times the first one the last one is.
-    fn slowdown(&self, report: &mut Report, case: &str) -> f64 {
-        let [first, last] = self.counts.each_ref().map(|counts| Latencies::p99(counts));
-        report.tell(case, "p99 after warming up, ms", first);
-        report.tell(case, "p99 of the end, ms", last);
-        last / first
+/// Tells how fast calls were at the start and at the end; gives how much slower than those of a server in peace they
+/// became. Both are made in turn, so that whatever else the machine does meets both.
+fn slowdown(harmed: &Latencies, peaceful: &Latencies, report: &mut Report) -> f64 {
+    let over =
+        |slices: std::ops::Range<usize>, figure: &dyn Fn(usize) -> f64| median(slices.map(figure).collect());
+    let (start, end) = (SLICES / 5..SLICES / 5 + WINDOW, SLICES - WINDOW..SLICES);
+    for (case, latencies) in [("soak", harmed), ("server in peace", peaceful)] {
+        report.tell(case, "p99 of the start, ms", over(start.clone(), &|slice| latencies.p99(slice)));
+        report.tell(case, "p99 of the end, ms", over(end.clone(), &|slice| latencies.p99(slice)));
     }
+    let relative = |slice| harmed.p99(slice) / peaceful.p99(slice);
+    over(end, &relative) / over(start, &relative)
 }
 
 /// Calls of which a third is what no caller should do; the others must be answered.
 async fn misbehave(
     client: TortureServiceClient,
+    peaceful: TortureServiceClient,
     address: SocketAddr,
     worker: u64,
     tally: Arc<Tally>,
@@ -200,6 +215,10 @@ async fn misbehave(
                 }
                 tally.failed.count();
             }
+        }
+        let sent = Instant::now();
+        if peaceful.perhaps(number, 0).await.is_ok() {
+            tally.peaceful.add(sent);
         }
     }
 }
@@ -252,18 +271,5 @@ async fn disturb(proxy: Proxy, worker: u64, tally: Arc<Tally>, stop: Arc<AtomicB
             tally.wrong.count();
         }
         proxy.clear();
-    }
-}
-
-/// Calls a server that nobody harms, now and then.
-async fn keep_peace(address: SocketAddr, tally: Arc<Tally>, stop: Arc<AtomicBool>) {
-    let Ok(mut peer) = Peer::connect(address).await else { return };
-    while !stop.load(Relaxed) {
-        let sent = Instant::now();
-        peer.send(&framed(&echo(7, "peace"))).await;
-        if peer.answer(Duration::from_secs(10)).await == Answer::Reply(7) {
-            tally.peaceful.add(sent);
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
