@@ -166,12 +166,14 @@ impl Victim {
     /// Goes through the fault at every byte, or at its part of them.
     async fn suffer(self, part: usize, parts: usize) -> Count {
         let mut count = Count::default();
-        let len = self.proxy.measure(self.direction, self.call()).await;
+        recover(&self.client, 0, &mut Count::default()).await;
+        let patient = patient(&self.client);
+        let len = self.proxy.measure(self.direction, self.call(&patient)).await;
         for offset in (part..len).step_by(parts) {
             let seed = self.number << 32 | offset as u64;
             self.proxy.set(Plan { fault: self.fault, direction: self.direction, offset, seed });
             count.calls += 1;
-            let (outcome, neighbour) = self.call().await;
+            let (outcome, neighbour) = self.call(&self.client).await;
             match outcome {
                 Some(true) => count.right += 1,
                 Some(false) => count.wrong += 1,
@@ -185,13 +187,13 @@ impl Victim {
     }
 
     /// Whether the answer was right, and that to the call beside it; `None` is an error.
-    async fn call(&self) -> (Option<bool>, Option<bool>) {
+    async fn call(&self, client: &TortureServiceClient) -> (Option<bool>, Option<bool>) {
         if !self.has_neighbour {
-            return (self.call.outcome(&self.client).await, None);
+            return (self.call.outcome(client).await, None);
         }
         let number = i64::MAX - self.number as i64;
-        let neighbour = async { self.client.perhaps(number, 0).await.ok().map(|answer| answer == number) };
-        tokio::join!(self.call.outcome(&self.client), neighbour)
+        let neighbour = async { client.perhaps(number, 0).await.ok().map(|answer| answer == number) };
+        tokio::join!(self.call.outcome(client), neighbour)
     }
 }
 
@@ -262,10 +264,15 @@ fn node(number: u64) -> Node {
     }
 }
 
+/// The same client for calls to which nothing happens.
+fn patient(client: &TortureServiceClient) -> TortureServiceClient {
+    client.with_callopt(CallOpt { timeout: Some(GOOD_CALL), ..CallOpt::default() })
+}
+
 /// Makes good calls until one succeeds. The first ones may meet the end of what was spoilt, but no wrong answer.
 async fn recover(client: &TortureServiceClient, number: i64, count: &mut Count) {
     let start = Instant::now();
-    let patient = client.with_callopt(CallOpt { timeout: Some(GOOD_CALL), ..CallOpt::default() });
+    let patient = patient(client);
     loop {
         match patient.perhaps(number, 0).await {
             Ok(answer) if answer == number => break,

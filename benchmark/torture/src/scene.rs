@@ -112,6 +112,7 @@ impl Counter {
 
 /// The middle one of some measurements.
 pub fn median(mut values: Vec<f64>) -> f64 {
+    values.retain(|value| !value.is_nan()); // nothing was measured there
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

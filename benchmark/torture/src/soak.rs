@@ -34,14 +34,20 @@ const WORKERS: u64 = 4;
 /// Bytes by which a heap in use may grow in ten minutes.
 const SLOPE_MAX: f64 = (1 << 20) as f64;
 
-/// Looks at the heap of which the lowest counts.
-const FEW: usize = 8;
+/// Looks at the heaps, each while all rest: what is in use in the middle of calls comes and goes.
+const LOOKS: u32 = 10;
+
+/// How long all rest before a look, so that what was disturbed is over.
+const REST: Duration = Duration::from_millis(1500);
 
 /// How much slower the end may be.
 const SLOWER_MAX: f64 = 1.5;
 
 /// How long a frame may take, so that what is disturbed doesn't stay for long.
-const SETTINGS: [&str; 2] = ["frame_timeout_ms=2000", "header_timeout_ms=2000"];
+const SETTINGS: [&str; 2] = ["frame_timeout_ms=1000", "header_timeout_ms=1000"];
+
+/// Held by a worker during each call, and by who wants them all to rest.
+type Pause = Arc<tokio::sync::RwLock<()>>;
 
 struct Tally {
     calls: Counter,
@@ -55,23 +61,34 @@ struct Tally {
 
 /// Runs the suite for so many seconds, of which the first fifth is to warm up.
 pub async fn run(seconds: u64, report: &mut Report) -> Result<(), BoxError> {
-    let length = Duration::from_secs(seconds.max(5));
+    let length = Duration::from_secs(seconds.max(30));
     let (peaceful, other) = (Server::start(&[])?, Server::start(&SETTINGS)?);
     let mut scene = Scene::start(&SETTINGS)?;
     let (tally, stop) = (Arc::new(Tally::new(length)), Arc::new(AtomicBool::new(false)));
-    let mut workers = JoinSet::new();
+    let (pause, mut workers) = (Pause::default(), JoinSet::new());
     for worker in 0..WORKERS {
         let proxy = Proxy::start(scene.server.address, other.address).await?;
         let client = || scene.client().pool(Scene::pool(4)).mux((worker % 2) as usize);
         let (client, peaceful) = (client().build(), client().address(peaceful.address).build());
         let address = scene.server.address;
-        workers.spawn(misbehave(client, peaceful, address, worker, tally.clone(), stop.clone()));
-        workers.spawn(disturb(proxy, worker, tally.clone(), stop.clone()));
+        workers.spawn(misbehave(
+            client,
+            peaceful,
+            address,
+            worker,
+            tally.clone(),
+            pause.clone(),
+            stop.clone(),
+        ));
+        workers.spawn(disturb(proxy, worker, tally.clone(), pause.clone(), stop.clone()));
     }
     let (start, mut heaps) = (Instant::now(), [Vec::new(), Vec::new()]);
-    while start.elapsed() < length {
-        tokio::time::sleep(length / 100).await;
-        if start.elapsed() > length / 5 {
+    for look in 1..=LOOKS {
+        let due = start + length * look / LOOKS - REST;
+        tokio::time::sleep_until(due.into()).await;
+        let _all_rest = pause.write().await;
+        tokio::time::sleep(REST).await;
+        if look > LOOKS / 5 {
             let at = start.elapsed().as_secs_f64();
             heaps[0].push((at, scene.server.meter()?.live as f64));
             heaps[1].push((at, heap_meter::live() as f64));
@@ -100,11 +117,8 @@ pub async fn run(seconds: u64, report: &mut Report) -> Result<(), BoxError> {
     scene.end("soak", tally.panics.get(), report).await
 }
 
-/// Least squares over the lowest of each few points, in bytes per second: what is in use just now comes and goes, but
-/// what is lost stays.
+/// Least squares, in bytes per second.
 fn slope(points: &[(f64, f64)]) -> f64 {
-    let low = |few: &[(f64, f64)]| few.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1));
-    let points: Vec<(f64, f64)> = points.chunks(FEW).filter_map(low).collect();
     let count = points.len().max(1) as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
     let (above, below) = points.iter().fold((0.0, 0.0), |(above, below), point| {
@@ -195,10 +209,12 @@ async fn misbehave(
     address: SocketAddr,
     worker: u64,
     tally: Arc<Tally>,
+    pause: Pause,
     stop: Arc<AtomicBool>,
 ) {
     let mut random = Random::new(worker);
     while !stop.load(Relaxed) {
+        let _turn = pause.read().await;
         tally.calls.count();
         if !random.percent(70) {
             tally.faults.count();
@@ -247,7 +263,7 @@ async fn go_wrong(client: &TortureServiceClient, address: SocketAddr, random: &m
 }
 
 /// Calls through a proxy that does something to a third of them. Only a wrong answer is a fault of ours then.
-async fn disturb(proxy: Proxy, worker: u64, tally: Arc<Tally>, stop: Arc<AtomicBool>) {
+async fn disturb(proxy: Proxy, worker: u64, tally: Arc<Tally>, pause: Pause, stop: Arc<AtomicBool>) {
     let client: TortureServiceClient = ClientBuilder::new("torture")
         .address(proxy.address)
         .rpc_timeout(Duration::from_millis(100))
@@ -258,6 +274,7 @@ async fn disturb(proxy: Proxy, worker: u64, tally: Arc<Tally>, stop: Arc<AtomicB
         .build();
     let mut random = Random::new(worker);
     while !stop.load(Relaxed) {
+        let _turn = pause.read().await;
         tally.calls.count();
         if !random.percent(70) {
             tally.faults.count();
