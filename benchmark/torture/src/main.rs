@@ -6,7 +6,6 @@
 #![allow(unreachable_pub, reason = "nothing of a program is reachable from elsewhere")]
 
 mod cancel;
-mod cap;
 mod conns;
 mod cut;
 mod drain;

@@ -25,7 +25,7 @@ const SLEEP_MS: i32 = 10;
 /// Calls offered, in capacities.
 const OFFERED: f64 = 3.0;
 
-/// Calls that wait for each other, each for 20 ms, with a budget of 50 ms.
+/// Calls that wait for each other, each for 20 ms, though none may wait for more than 50 ms.
 const QUEUE: usize = 100;
 
 #[derive(Default)]
@@ -39,12 +39,13 @@ struct Tally {
 /// Runs the suite with so many seconds of overload.
 pub async fn run(seconds: u64, report: &mut Report) -> Result<(), BoxError> {
     refuse(Duration::from_secs(seconds.max(1)), report).await?;
-    expire(report).await
+    expire("waited beyond its deadline", &[], b"50", report).await?;
+    expire("waited too long for the server", &["queue_timeout_ms=50"], b"00", report).await
 }
 
 /// More calls than there are places: all places are in use, and the rest is refused.
 async fn refuse(time: Duration, report: &mut Report) -> Result<(), BoxError> {
-    let mut scene = Scene::start(&[&format!("concurrency={CONCURRENCY}")])?;
+    let mut scene = Scene::start(&[&format!("concurrency_max={CONCURRENCY}")])?;
     let client = scene.client().rpc_timeout(Duration::from_millis(200)).mux(2).build();
     let peak = peak(&client, Duration::from_secs(2)).await?;
     let tally = Arc::new(Tally::default());
@@ -72,12 +73,18 @@ async fn refuse(time: Duration, report: &mut Report) -> Result<(), BoxError> {
     scene.end("refused", 0, report).await
 }
 
-/// Calls in a queue for longer than their callers wait: one connection, on which each call waits for the one before.
-async fn expire(report: &mut Report) -> Result<(), BoxError> {
-    let mut scene = Scene::start(&[])?;
+/// Calls in a queue for too long: one connection, on which each call waits for the one before. Each of them has a
+/// budget in milliseconds, unless that is zero.
+async fn expire(
+    case: &str,
+    settings: &[&str],
+    budget: &[u8; 2],
+    report: &mut Report,
+) -> Result<(), BoxError> {
+    let mut scene = Scene::start(settings)?;
     let mut peer = Peer::connect(scene.server.address).await?;
     // Header: the budget, an integer key whose value is a text. Arguments: number and delay.
-    let header = [&b"\x10\0\0\0\0\0\0\x07\0\x03\0\0\x10\0\x01\0\x0c\0\x02"[..], b"50\0"].concat();
+    let header = [&b"\x10\0\0\0\0\0\0\x07\0\x03\0\0\x10\0\x01\0\x0c\0\x02"[..], budget, b"\0"].concat();
     let body = b"\x80\x01\0\x01\0\0\0\x05later\0\0\0\x07\x0a\0\x01\0\0\0\0\0\0\0\x07\x08\0\x02\0\0\0\x14\0";
     peer.send(&framed(&[&header[..], body].concat()).repeat(QUEUE)).await;
     let (mut served, mut refused) = (0_u64, 0_u64);
@@ -90,11 +97,11 @@ async fn expire(report: &mut Report) -> Result<(), BoxError> {
     }
     drop(peer);
     let meter = scene.server.meter()?;
-    report.tell("expired", "calls served", served);
-    report.at_least("expired", "calls refused", refused, QUEUE as u64 * 9 / 10);
-    report.equal("expired", "calls executed", meter.started, served);
-    report.equal("expired", "expired calls executed", meter.expired, 0);
-    scene.end("expired", 0, report).await
+    report.tell(case, "calls served", served);
+    report.at_least(case, "calls refused", refused, QUEUE as u64 * 9 / 10);
+    report.equal(case, "calls executed", meter.started, served);
+    report.equal(case, "expired calls executed", meter.expired, 0);
+    scene.end(case, 0, report).await
 }
 
 /// Calls per second when there are never more than can be served.

@@ -13,13 +13,11 @@ use faststr::FastStr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     runtime::{Builder, Handle, Runtime},
-    sync::Semaphore,
 };
 use volo_core::{BoxError, Context, shutdown};
 use volo_thrift::{ClientBuilder, ClientError, Limits, ServerError, protocol::Protocol};
 
 use crate::{
-    cap::CapLayer,
     idl::{
         Node, Refused, TortureService, TortureServiceClient, TortureServiceRefuseException,
         TortureServiceServer,
@@ -122,6 +120,8 @@ fn set(limits: &mut Limits, word: &str) -> Result<(), BoxError> {
         "drain_timeout_ms" => limits.drain_timeout = time,
         "receive_memory_max" => limits.receive_memory_max = Some(number),
         "connections_max" => limits.connections_max = Some(number),
+        "concurrency_max" => limits.concurrency_max = Some(number),
+        "queue_timeout_ms" => limits.queue_timeout = Some(time),
         _ => return Err(format!("no setting is called `{name}`").into()),
     }
     Ok(())
@@ -134,18 +134,14 @@ fn runtime() -> Result<Runtime, BoxError> {
 
 /// Serves until SIGTERM, with the limits that `words` set.
 pub fn serve(words: impl Iterator<Item = String>) -> Result<bool, BoxError> {
-    let (mut limits, mut concurrency) = (Limits::default(), Semaphore::MAX_PERMITS);
+    let mut limits = Limits::default();
     for word in words {
-        match word.strip_prefix("concurrency=") {
-            Some(number) => concurrency = number.parse()?,
-            None => set(&mut limits, &word)?,
-        }
+        set(&mut limits, &word)?;
     }
     let runtime = runtime()?;
     let handle = runtime.handle().clone();
     runtime.block_on(async {
         let server = TortureServiceServer::new(Handler::default()).limits(limits);
-        let server = server.layer(CapLayer::new(concurrency));
         let server = server.bind("127.0.0.1:0").await?;
         println!("{}", server.local_address().to_string().trim_start_matches("tcp://"));
         let asked = handle.clone();
