@@ -32,7 +32,7 @@ impl Attempt {
     /// Notes whom a balancer picked for this attempt; does nothing for a call that is sent once at most.
     pub fn note_pick(&self, peer: &Arc<Peer>) {
         if let Some(tried) = &self.tried {
-            tried.picks().push((self.number, peer.clone()));
+            tried.picks().push(self.number, peer.clone());
         }
     }
 
@@ -40,7 +40,7 @@ impl Attempt {
     ///
     /// The first attempt of a call has no history, so a balancer need only ask when [`Attempt::is_first`] says no.
     pub fn has_tried(&self, peer: &Peer) -> bool {
-        let of_peer = |(_, tried): &(u32, Arc<Peer>)| tried.address == peer.address;
+        let of_peer = |(_, tried): &Pick| tried.address == peer.address;
         self.tried.as_ref().is_some_and(|tried| tried.picks().iter().any(of_peer))
     }
 
@@ -54,7 +54,30 @@ impl Attempt {
 ///
 /// A layer outside of the balancer learns from here who failed; who answered, it finds in the response's context.
 #[derive(Debug, Default)]
-pub struct Tried(Mutex<Vec<(u32, Arc<Peer>)>>);
+pub struct Tried(Mutex<Picks>);
+
+/// The number of an attempt and whom it was sent to.
+type Pick = (u32, Arc<Peer>);
+
+/// Most calls are sent once, so the first pick needs no memory of its own.
+#[derive(Debug, Default)]
+struct Picks {
+    first: Option<Pick>,
+    further: Vec<Pick>,
+}
+
+impl Picks {
+    fn push(&mut self, number: u32, peer: Arc<Peer>) {
+        match self.first {
+            None => self.first = Some((number, peer)),
+            Some(_) => self.further.push((number, peer)),
+        }
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Pick> {
+        self.first.iter().chain(&self.further)
+    }
+}
 
 impl Tried {
     /// Whom the attempt with this number was sent to last.
@@ -67,7 +90,7 @@ impl Tried {
         self.picks().iter().map(|(_, peer)| peer.clone()).collect()
     }
 
-    fn picks(&self) -> MutexGuard<'_, Vec<(u32, Arc<Peer>)>> {
+    fn picks(&self) -> MutexGuard<'_, Picks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,7 +100,10 @@ mod tests {
     use super::*;
 
     fn peer(port: u16) -> Arc<Peer> {
-        Arc::new(Peer { address: ([127, 0, 0, 1], port).into(), credentials: None })
+        Arc::new(Peer {
+            address: std::net::SocketAddr::from(([127, 0, 0, 1], port)).into(),
+            credentials: None,
+        })
     }
 
     #[test]
