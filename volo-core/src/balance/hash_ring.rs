@@ -25,7 +25,9 @@ const POINTS_MAX: u64 = 1 << 17;
 
 /// What a call is told apart by.
 #[derive(Clone)]
-pub struct HashKey(Arc<dyn Fn(&Request) -> Option<u64> + Send + Sync>);
+pub struct HashKey(Arc<KeyOf>);
+
+type KeyOf = dyn Fn(&Request) -> Option<u64> + Send + Sync;
 
 impl HashKey {
     /// The value of this metainfo key: what the call carries, or else what the call being served came with.
@@ -126,7 +128,7 @@ impl Picker {
 
 impl Pick for Picker {
     fn pick(&self, ask: &mut Ask<'_>) -> Option<&Arc<Endpoint>> {
-        let key = ask.key.unwrap_or_else(|| ask.random.next());
+        let key = ask.key.unwrap_or_else(|| ask.random.number());
         let total = u64::from(self.total.load(Relaxed));
         let mut crowded = None;
         for index in self.ring.from(key) {

@@ -28,7 +28,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0xa076_1d64_78bd_642f);
         let product = u128::from(self.0) * u128::from(self.0 ^ 0xe703_7ed1_a0b4_28db);
         (product >> 64) as u64 ^ product as u64
@@ -36,7 +36,7 @@ impl Random {
 
     /// A number below `bound`; 0 if that is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
-        (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
+        (((self.number() >> 32) * u64::from(bound)) >> 32) as u32
     }
 }
 
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_threads_sequence_goes_on() {
-        let first = Random::with_local(Random::next);
-        assert_ne!(first, Random::with_local(Random::next));
+        let first = Random::with_local(Random::number);
+        assert_ne!(first, Random::with_local(Random::number));
     }
 }

@@ -37,7 +37,7 @@ impl Table {
 
     /// A random index.
     pub(super) fn draw(&self, random: &mut super::Random) -> usize {
-        let number = random.next();
+        let number = random.number();
         let index = ((number >> 32) * u64::from(self.count)) >> 32;
         match self.columns.get(index as usize) {
             Some(column) if number as u32 >= column.own => column.other as usize,
