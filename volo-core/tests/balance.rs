@@ -13,7 +13,8 @@ use std::{
 use tokio::{sync::mpsc, time::sleep};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use volo_core::{
-    Address, Attempt, Body, Context, DecodeLimits, Error, ErrorKind, Format, Outcome, Raw, Request, Response, Result,
+    Address, Attempt, Body, Context, DecodeLimits, Error, ErrorKind, Format, Outcome, Raw, Request, Response,
+    Result,
     balance::{BalanceLayer, Balancer, Instance, LoadBalance},
     discover::{Discover, DnsDiscover, Feed, FileDiscover, StaticDiscover},
 };

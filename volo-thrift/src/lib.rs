@@ -6,6 +6,7 @@ mod conn;
 mod error;
 mod exception;
 pub mod handler;
+pub mod health;
 mod limits;
 pub mod meta;
 mod method;

@@ -9,8 +9,8 @@ use volo_core::{
 };
 
 use super::{
-    CallOpt, Client, ClientService, ServiceClient, auto::Auto, connection::Settings, mux::Mux,
-    pingpong::PingPong,
+    CallOpt, Client, ClientService, ServiceClient, auto::Auto, balancing::Balancing, connection::Settings,
+    mux::Mux, pingpong::PingPong,
 };
 use crate::{
     Limits,
@@ -39,8 +39,8 @@ type Wrap = Box<dyn FnOnce(ClientService) -> ClientService + Send>;
 /// By default it speaks TTHeader with Binary over pooled connections, one call at a time on each until a server of our
 /// kind offers more, and gives a call one second. Nothing happens before the first call, so a client can be built outside of a runtime.
 ///
-/// A request passes the deadline, the outer layers, the inner layers and then goes to a connection; in each group the
-/// layer added first sees it first. Any [`tower::Layer`] will do: errors of other kinds than ours are turned into
+/// A request passes the deadline, the outer layers, the choice of an instance if there are several, the inner layers
+/// and then goes to a connection; in each group the layer added first sees it first. Any [`tower::Layer`] will do: errors of other kinds than ours are turned into
 /// ours, with tower's known ones classified.
 pub struct ClientBuilder<C> {
     identity: Identity,
@@ -54,6 +54,7 @@ pub struct ClientBuilder<C> {
     limits: Limits,
     outer: Vec<Wrap>,
     inner: Vec<Wrap>,
+    pub(super) balancing: Balancing,
     fault: Option<String>,
     client: PhantomData<fn() -> C>,
 }
@@ -73,6 +74,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
             limits: Limits::default(),
             outer: Vec::new(),
             inner: Vec::new(),
+            balancing: Balancing::default(),
             fault: None,
             client: PhantomData,
         }
@@ -228,8 +230,9 @@ impl<C: ServiceClient> ClientBuilder<C> {
             (None, Mode::Mux(connections)) => mux(settings, self.connect, connections),
         };
         let innermost = innermost.unwrap_or_else(|fault| refusing(fault.to_string()));
-        let layers = self.inner.into_iter().rev().chain(self.outer.into_iter().rev());
-        let service = layers.fold(innermost, |service, wrap| wrap(service));
+        let attempt = self.inner.into_iter().rev().fold(innermost.clone(), |service, wrap| wrap(service));
+        let balanced = self.balancing.around(attempt, innermost);
+        let service = self.outer.into_iter().rev().fold(balanced, |service, wrap| wrap(service));
         Client::new(C::SERVICE, service, self.options).into()
     }
 }

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod auto;
+mod balancing;
 mod builder;
 mod call;
 mod connection;
