@@ -3,7 +3,10 @@
 //! A layer that sends a call more than once numbers the attempts and lets them share one [`Tried`]; a balancer, which
 //! sits inside of it, notes there whom it picked and picks somebody else next time.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use crate::Peer;
 
@@ -14,19 +17,16 @@ pub struct Attempt {
     pub number: u32,
     /// Whether this call is made on behalf of one that is itself a retry, so that it must not be retried again.
     pub chained: bool,
+    /// How long this attempt may take, within the call's deadline; `None` is up to the layers.
+    pub timeout: Option<Duration>,
     /// Who was picked for the attempts at this call; `None` if it is sent once at most.
     pub tried: Option<Arc<Tried>>,
 }
 
 impl Attempt {
-    /// The first attempt of a call that may be followed by others.
-    pub fn first(chained: bool) -> Self {
-        Attempt { number: 0, chained, tried: Some(Arc::default()) }
-    }
-
     /// A further attempt at the same call.
     pub fn further(&self, number: u32) -> Self {
-        Attempt { number, chained: self.chained, tried: self.tried.clone() }
+        Attempt { number, ..self.clone() }
     }
 
     /// Notes whom a balancer picked for this attempt; does nothing for a call that is sent once at most.
@@ -85,6 +85,11 @@ impl Tried {
         self.picks().iter().rev().find(|(attempt, _)| *attempt == number).map(|(_, peer)| peer.clone())
     }
 
+    /// Whom the call was sent to last.
+    pub fn last(&self) -> Option<Arc<Peer>> {
+        self.picks().iter().next_back().map(|(_, peer)| peer.clone())
+    }
+
     /// All picks, the latest last; one peer may be there more than once.
     pub fn peers(&self) -> Vec<Arc<Peer>> {
         self.picks().iter().map(|(_, peer)| peer.clone()).collect()
@@ -108,7 +113,7 @@ mod tests {
 
     #[test]
     fn attempts_share_whom_they_tried() {
-        let first = Attempt::first(false);
+        let first = Attempt { tried: Some(Arc::default()), ..Attempt::default() };
         first.note_pick(&peer(1));
         let second = first.further(1);
         assert!(second.has_tried(&peer(1)) && !second.has_tried(&peer(2)));
