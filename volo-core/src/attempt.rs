@@ -24,6 +24,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// The first attempt of a call that may be followed by others.
+    pub fn first(chained: bool) -> Self {
+        Attempt { chained, tried: Some(Arc::default()), ..Attempt::default() }
+    }
+
     /// A further attempt at the same call.
     pub fn further(&self, number: u32) -> Self {
         Attempt { number, ..self.clone() }
@@ -113,7 +118,7 @@ mod tests {
 
     #[test]
     fn attempts_share_whom_they_tried() {
-        let first = Attempt { tried: Some(Arc::default()), ..Attempt::default() };
+        let first = Attempt::first(false);
         first.note_pick(&peer(1));
         let second = first.further(1);
         assert!(second.has_tried(&peer(1)) && !second.has_tried(&peer(2)));

@@ -105,11 +105,9 @@ async fn who_stops_is_left_out_and_who_starts_is_used() {
         number(&client).await.unwrap();
     }
     replicas.pop().unwrap().stop().await;
-    let mut failures = 0;
     for _ in 0..200 {
-        failures += usize::from(number(&client).await.is_err());
+        number(&client).await.unwrap(); // attempts at the third one fail and are repeated elsewhere
     }
-    assert!((1..=5).contains(&failures), "{failures} before the third one is ejected");
     assert_eq!(balancer.snapshot().endpoints().iter().filter(|it| it.is_ejected()).count(), 1);
 
     replicas.push(Replica::start(7, "127.0.0.1:0").await);
