@@ -13,7 +13,8 @@ use std::{
 use tokio::{sync::mpsc, time::sleep};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use volo_core::{
-    Address, Attempt, Body, Context, DecodeLimits, Error, ErrorKind, Format, Outcome, Raw, Request, Response, Result,
+    Address, Attempt, Body, Context, DecodeLimits, Error, ErrorKind, Format, Outcome, Raw, Request, Response,
+    Result,
     balance::{BalanceLayer, Balancer, Instance, LoadBalance},
     discover::{Discover, DnsDiscover, Feed, FileDiscover, StaticDiscover},
 };
@@ -79,7 +80,7 @@ async fn attempts_go_to_others_and_fixed_peers_stay() {
     let balancer = Balancer::new(LoadBalance::round_robin());
     balancer.update(instances(1..=3));
     assert_eq!(ports(&balancer, 3).await, [1, 2, 3]);
-    let first = Attempt::first(false);
+    let first = Attempt { tried: Some(Arc::default()), ..Attempt::default() };
     let mut seen = Vec::new();
     for number in 0..3 {
         let mut request = request();

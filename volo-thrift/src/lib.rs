@@ -8,6 +8,7 @@ mod exception;
 #[cfg(feature = "generic")]
 pub mod generic;
 pub mod handler;
+pub mod health;
 mod limits;
 pub mod meta;
 mod method;

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use faststr::FastStr;
 
 use super::{Ask, Endpoint, Instance, LoadBalance, Random, Snapshot};
-use crate::{Request, discover::Feed};
+use crate::{Request, Retry, discover::Feed, layers::Verdict};
 
 /// How often, at most, instances that are out or coming back are looked at.
 const REFRESH_NS: u64 = 20_000_000;
@@ -35,17 +35,6 @@ pub struct Balancer {
     /// Held while the list or the number of ejected instances changes.
     changing: Mutex<()>,
     feed: Option<Feed>,
-}
-
-/// How an attempt went, as far as the instance is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It answered.
-    Success,
-    /// It did not, or not in a way that makes sense.
-    Failure,
-    /// Nothing can be told.
-    Neither,
 }
 
 impl Balancer {
@@ -129,7 +118,7 @@ impl Balancer {
     }
 
     fn record(&self, endpoint: &Endpoint, start_ns: u64, verdict: Option<Verdict>) {
-        let mut verdict = verdict.unwrap_or(Verdict::Neither);
+        let mut verdict = verdict.unwrap_or(Verdict::Ignored(Retry::Never));
         if self.is_timed() {
             let now_ns = self.now_ns();
             let took_ns = now_ns.saturating_sub(start_ns);
@@ -141,13 +130,13 @@ impl Balancer {
                 }
             }
             if self.slow_after_ns.is_some_and(|slow| took_ns > slow) {
-                verdict = Verdict::Failure;
+                verdict = Verdict::Failure(Retry::Never);
             }
         }
         match verdict {
             Verdict::Success => endpoint.stats.standing.success(),
-            Verdict::Failure => self.fail(endpoint),
-            Verdict::Neither => {}
+            Verdict::Failure(_) => self.fail(endpoint),
+            Verdict::Ignored(_) => {}
         }
     }
 

@@ -19,8 +19,8 @@ use std::{
 
 /// When an instance is ejected, and for how long.
 ///
-/// A failure is an attempt that timed out, could not connect, lost its connection or broke the protocol; what the
-/// peer's code answered is none, whatever it says.
+/// What a failure is, says the balance layer's [`Classify`](crate::layers::Classify): by default an attempt that timed
+/// out, could not connect, lost its connection, broke the protocol, or was answered with an application exception.
 #[derive(Clone, Debug)]
 pub struct Ejection {
     /// So many failures in a row, none of the rules if 0.

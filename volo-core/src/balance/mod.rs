@@ -30,7 +30,7 @@ mod weighted_random;
 use std::{fmt, sync::Arc};
 
 pub use self::{
-    balancer::{Balancer, Picked, Verdict},
+    balancer::{Balancer, Picked},
     ejection::Ejection,
     endpoint::Endpoint,
     hash_ring::{ConsistentHash, HashKey, stable_hash},

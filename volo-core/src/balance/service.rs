@@ -11,71 +11,85 @@ use std::{
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::{Balancer, Picked, Verdict};
-use crate::{Error, ErrorKind, Request, Response, Result, Retry};
+use super::{Balancer, Picked};
+use crate::{
+    Error, ErrorKind, Request, Response, Result, Retry,
+    layers::{Classify, Rpc},
+};
 
 /// Picks an instance for each attempt at a call and sets it as the peer; learns from how the attempt goes.
 ///
 /// A call whose peer is already set goes there. The first calls wait until discovery gave a list. Belongs inside of
 /// what sends calls more than once, and outside of what bounds the time of one attempt.
 #[derive(Clone, Debug)]
-pub struct BalanceLayer {
+pub struct BalanceLayer<C = Rpc> {
     balancer: Arc<Balancer>,
+    classify: C,
 }
 
 impl BalanceLayer {
     /// The layer of this balancer.
     pub fn new(balancer: Arc<Balancer>) -> Self {
-        BalanceLayer { balancer }
+        BalanceLayer { balancer, classify: Rpc::default() }
     }
 }
 
-impl<S> Layer<S> for BalanceLayer {
-    type Service = Balance<S>;
+impl<C> BalanceLayer<C> {
+    /// Lets `classify` say what is a failure of the instance.
+    pub fn classify<O>(self, classify: O) -> BalanceLayer<O> {
+        BalanceLayer { balancer: self.balancer, classify }
+    }
+}
 
-    fn layer(&self, inner: S) -> Balance<S> {
-        Balance { inner, balancer: self.balancer.clone() }
+impl<S, C: Clone> Layer<S> for BalanceLayer<C> {
+    type Service = Balance<S, C>;
+
+    fn layer(&self, inner: S) -> Balance<S, C> {
+        Balance { inner, layer: self.clone() }
     }
 }
 
 /// Service of [`BalanceLayer`].
 #[derive(Clone, Debug)]
-pub struct Balance<S> {
+pub struct Balance<S, C = Rpc> {
     inner: S,
-    balancer: Arc<Balancer>,
+    layer: BalanceLayer<C>,
 }
 
-impl<S> Service<Request> for Balance<S>
+impl<S, C> Service<Request> for Balance<S, C>
 where
+    C: Classify<Response, Error>,
     S: Service<Request, Response = Response, Error = Error> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Error;
-    type Future = Balanced<S::Future>;
+    type Future = Balanced<S::Future, C>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
+        let BalanceLayer { balancer, classify } = &self.layer;
+        let classify = classify.clone();
         if request.context.peer.is_some() {
-            return Balanced::Running { call: self.inner.call(request), picked: None };
+            return Balanced::Running { call: self.inner.call(request), picked: None, classify };
         }
-        if let Some(feed) = self.balancer.feed() {
-            feed.ensure_running(&self.balancer);
+        if let Some(feed) = balancer.feed() {
+            feed.ensure_running(balancer);
         }
-        if let Some(picked) = self.balancer.pick(&request) {
+        if let Some(picked) = balancer.pick(&request) {
             request.context.peer = Some(picked.endpoint().peer().clone());
-            return Balanced::Running { call: self.inner.call(request), picked: Some(picked) };
+            return Balanced::Running { call: self.inner.call(request), picked: Some(picked), classify };
         }
-        let Some(feed) = self.balancer.feed().filter(|feed| !feed.is_settled()) else {
-            return Balanced::Refused { error: Some(nobody(&self.balancer, &request)) };
+        let Some(feed) = balancer.feed().filter(|feed| !feed.is_settled()) else {
+            return Balanced::Refused { error: Some(nobody(balancer, &request)) };
         };
         // The clone that takes this one's place has not been made ready; the one that was is called.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
-        let (balancer, settled) = (self.balancer.clone(), feed.settled());
+        let (balancer, settled) = (balancer.clone(), feed.settled());
         Balanced::Waiting {
             start: Box::pin(async move {
                 settled.await;
@@ -83,6 +97,7 @@ where
                 request.context.peer = Some(picked.endpoint().peer().clone());
                 Ok((inner.call(request), picked))
             }),
+            classify,
         }
     }
 }
@@ -102,30 +117,36 @@ type Start<F> = Pin<Box<dyn Future<Output = Result<(F, Picked)>> + Send>>;
 pin_project! {
     /// Future of [`Balance`].
     #[project = BalancedProjection]
-    pub enum Balanced<F> {
+    pub enum Balanced<F, C = Rpc> {
         #[doc(hidden)]
-        Running { #[pin] call: F, picked: Option<Picked> },
+        Running { #[pin] call: F, picked: Option<Picked>, classify: C },
         #[doc(hidden)]
-        Waiting { start: Start<F> },
+        Waiting { start: Start<F>, classify: C },
         #[doc(hidden)]
         Refused { error: Option<Error> },
     }
 }
 
-impl<F: Future<Output = Result<Response>>> Future for Balanced<F> {
+impl<F, C> Future for Balanced<F, C>
+where
+    F: Future<Output = Result<Response>>,
+    C: Classify<Response, Error>,
+{
     type Output = Result<Response>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Response>> {
         loop {
-            let (call, picked) = match self.as_mut().project() {
-                BalancedProjection::Running { call, picked } => {
+            let ((call, picked), classify) = match self.as_mut().project() {
+                BalancedProjection::Running { call, picked, classify } => {
                     let result = ready!(call.poll(cx));
                     if let Some(picked) = picked.take() {
-                        picked.finish(verdict(&result));
+                        picked.finish(classify.verdict(&result));
                     }
                     return Poll::Ready(result);
                 }
-                BalancedProjection::Waiting { start } => ready!(start.as_mut().poll(cx))?,
+                BalancedProjection::Waiting { start, classify } => {
+                    (ready!(start.as_mut().poll(cx))?, classify.clone())
+                }
                 BalancedProjection::Refused { error } => {
                     let error = error.take();
                     return Poll::Ready(
@@ -133,20 +154,7 @@ impl<F: Future<Output = Result<Response>>> Future for Balanced<F> {
                     );
                 }
             };
-            self.set(Balanced::Running { call, picked: Some(picked) });
+            self.set(Balanced::Running { call, picked: Some(picked), classify });
         }
-    }
-}
-
-/// An answer is a success of the instance, whatever it says; a failure of this process says nothing of it.
-fn verdict(result: &Result<Response>) -> Verdict {
-    match result {
-        Ok(_) => Verdict::Success,
-        Err(error) => match error.kind() {
-            ErrorKind::Timeout | ErrorKind::Connect | ErrorKind::Closed | ErrorKind::Protocol => {
-                Verdict::Failure
-            }
-            _ => Verdict::Neither,
-        },
     }
 }

@@ -4,9 +4,14 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::{
     Ask, Balancer, ConsistentHash, Ejection, Endpoint, HashKey, Instance, LeastInFlight, LoadBalance,
-    PeakEwma, Policy, Random, RoundRobin, Snapshot, Verdict, WeightedRandom, stable_hash,
+    PeakEwma, Policy, Random, RoundRobin, Snapshot, WeightedRandom, stable_hash,
 };
-use crate::{Address, Attempt, Body, Context, Format, Raw, Request, body::DecodeLimits};
+use crate::{Address, Attempt, Body, Context, DecodeLimits, Format, Raw, Request, Retry, layers::Verdict};
+
+/// The first of several attempts at a call.
+fn first_attempt() -> Attempt {
+    Attempt { tried: Some(Arc::default()), ..Attempt::default() }
+}
 
 fn instance(number: usize) -> Instance {
     let address = SocketAddr::from(([10, 0, (number >> 8) as u8, number as u8], 80));
@@ -196,7 +201,7 @@ fn nobody_is_picked_who_must_not_be() {
                     it.stats.standing.eject(0, &rules);
                 }
             });
-            let attempt = Attempt::first(false);
+            let attempt = first_attempt();
             for number in 0..count as u32 + 2 {
                 let attempt = attempt.further(number);
                 let endpoint = picked(&snapshot, &mut random, &attempt, None);
@@ -222,7 +227,7 @@ fn local_instances_come_first_until_they_are_busy() {
     let mut list = endpoints(&[10; 6]);
     list.extend(near.iter().cloned());
     let snapshot = Snapshot::new(&policy, list);
-    let (mut random, attempt) = (Random::seeded(8), Attempt::first(false));
+    let (mut random, attempt) = (Random::seeded(8), first_attempt());
     for _ in 0..6 {
         let endpoint = picked(&snapshot, &mut random, &attempt, None);
         assert!(endpoint.is_local());
@@ -272,7 +277,7 @@ async fn failing_instances_are_ejected_up_to_the_limit_and_return() {
             let picked = balancer.pick(&request()).unwrap();
             let fails = bad.contains(&picked.endpoint().instance().id);
             failed += usize::from(fails);
-            picked.finish(if fails { Verdict::Failure } else { Verdict::Success });
+            picked.finish(if fails { Verdict::Failure(Retry::Never) } else { Verdict::Success });
         }
         failed
     };

@@ -25,6 +25,7 @@ use super::{
     mux::Mux,
     pingpong::PingPong,
     stack::{Layers, Transport, Wrap},
+    warm_up::warming,
 };
 use crate::{
     Limits,
@@ -70,6 +71,7 @@ pub struct ClientBuilder<C> {
     layers: Layers,
     balance: LoadBalance,
     feed: Option<Feed>,
+    warm_up: bool,
     fault: Option<String>,
     client: PhantomData<fn() -> C>,
 }
@@ -91,6 +93,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
             layers: Layers::default(),
             balance: LoadBalance::least_in_flight(),
             feed: None,
+            warm_up: false,
             fault: None,
             client: PhantomData,
         }
@@ -126,6 +129,13 @@ impl<C: ServiceClient> ClientBuilder<C> {
     /// way, and instances that fail are left out for a while.
     pub fn load_balance(mut self, balance: LoadBalance) -> Self {
         self.balance = balance;
+        self
+    }
+
+    /// Connects to instances that were discovered before they get calls, by calling the method of
+    /// [`Health`](crate::health::Health), whatever the answer to that is.
+    pub fn warm_up(mut self) -> Self {
+        self.warm_up = true;
         self
     }
 
@@ -340,6 +350,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         let transport = transport.unwrap_or_else(|fault| Transport::Refusing(fault.to_string().into()));
         let mut layers = self.layers;
         if let Some(feed) = self.feed {
+            let feed = if self.warm_up { warming(feed, transport.clone()) } else { feed };
             layers.balancer.get_or_insert_with(|| Balancer::discovering(self.balance, feed));
         }
         let service = layers.around(transport, &self.governance);

@@ -24,6 +24,7 @@ mod pingpong;
 mod reply;
 mod stack;
 mod timer;
+mod warm_up;
 
 use std::{fmt, future::poll_fn, sync::Arc, time::Instant};
 

@@ -98,6 +98,7 @@ where
         + 'static,
 {
     let Governance { retry, budget, breakers, classify, .. } = governance.clone();
+    let balance = balance.map(|balance| balance.classify(classify.clone()));
     let timed = TimeoutLayer::new().layer(inner);
     let balanced = option_layer(balance).layer(timed);
     let guarded = BreakerLayer::new(breakers).classify(classify.clone()).layer(balanced);
