@@ -11,6 +11,7 @@ pub mod fuzz;
 #[cfg(feature = "generic")]
 pub mod generic;
 pub mod handler;
+pub mod health;
 mod limits;
 pub mod meta;
 mod method;
