@@ -12,6 +12,7 @@ mod check;
 #[cfg(feature = "config")]
 pub mod config;
 mod consts;
+mod describe;
 pub mod diag;
 mod emit;
 mod graph;
@@ -29,6 +30,7 @@ mod suggest;
 pub use builder::{BuildError, Builder};
 #[cfg(feature = "config")]
 pub use config::write::ConfigBuilder;
+pub use describe::describe;
 pub use options::{Files, Options};
 
 use diag::Diagnostic;

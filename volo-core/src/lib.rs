@@ -16,8 +16,10 @@ pub mod layers;
 pub mod net;
 pub mod pool;
 mod request;
+pub mod runtime;
 pub mod shutdown;
 pub mod span;
+mod stages;
 
 pub use address::{Address, ParseAddressError};
 pub use attempt::{Attempt, Tried};
@@ -26,3 +28,4 @@ pub use context::{Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope
 pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
 pub use request::{Outcome, Request, Response};
 pub use span::{Size, Span};
+pub use stages::{Stage, Stages};

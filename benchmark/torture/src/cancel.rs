@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::JoinSet};
 use volo_core::{BoxError, pool::PoolConfig};
-use volo_thrift::{ClientBuilder, ClientError};
+use volo_thrift::{ClientBuilder, ClientError, client::Governance};
 
 use crate::{idl::TortureServiceClient, process::Server, random::Random, report::Report};
 
@@ -37,6 +37,7 @@ pub async fn run(calls: u64, report: &mut Report) -> Result<(), BoxError> {
         let mut server = Server::start(&[])?;
         let before = (server.meter()?, server.descriptors()?);
         let client: TortureServiceClient = ClientBuilder::new("torture")
+            .governance(Governance::none())
             .address(server.address)
             .rpc_timeout(Duration::from_secs(20))
             .connect_timeout(Duration::from_secs(5))

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use faststr::FastStr;
 use tokio::task::JoinSet;
 use volo_core::{BoxError, pool::PoolConfig};
-use volo_thrift::{ClientBuilder, Limits};
+use volo_thrift::{ClientBuilder, Limits, client::Governance};
 
 use self::proxy::{Direction, Fault, Plan, Proxy};
 use crate::{
@@ -110,6 +110,7 @@ fn client(mode: &str, proxy: &Proxy) -> TortureServiceClient {
     let mut limits = Limits::default();
     limits.frame_timeout = FRAME_TIMEOUT;
     let builder = ClientBuilder::new("torture")
+        .governance(Governance::none())
         .address(proxy.address)
         .limits(limits)
         .rpc_timeout(PATIENCE)

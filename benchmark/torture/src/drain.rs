@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{net::TcpStream, task::JoinSet};
 use volo_core::{BoxError, ErrorKind, Retry};
-use volo_thrift::{ClientBuilder, ClientError};
+use volo_thrift::{ClientBuilder, ClientError, client::Governance};
 
 use crate::{idl::TortureServiceClient, peer::Peer, process::Server, report::Report};
 
@@ -106,6 +106,7 @@ async fn loaded(mode: &str, shutdowns: u64, report: &mut Report) -> Result<(), B
 
 fn client(mode: &str, address: SocketAddr) -> TortureServiceClient {
     let builder = ClientBuilder::new("torture")
+        .governance(Governance::none())
         .address(address)
         .rpc_timeout(Duration::from_secs(5))
         .connect_timeout(Duration::from_secs(2));

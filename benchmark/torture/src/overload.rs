@@ -12,7 +12,7 @@ use std::{
 
 use tokio::task::JoinSet;
 use volo_core::BoxError;
-use volo_thrift::{ClientBuilder, ClientError};
+use volo_thrift::{ClientBuilder, ClientError, client::Governance};
 
 use crate::{idl::TortureServiceClient, process::Server, report::Report};
 
@@ -36,6 +36,7 @@ pub async fn run(seconds: u64, report: &mut Report) -> Result<(), BoxError> {
     let time = Duration::from_secs(seconds.max(1));
     let mut server = Server::start(&[&format!("concurrency={CONCURRENCY}")])?;
     let client: TortureServiceClient = ClientBuilder::new("torture")
+        .governance(Governance::none())
         .address(server.address)
         .rpc_timeout(Duration::from_millis(200))
         .connect_timeout(Duration::from_secs(2))

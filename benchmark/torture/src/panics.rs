@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use volo_core::{BoxError, pool::PoolConfig};
-use volo_thrift::{ClientBuilder, ClientError};
+use volo_thrift::{ClientBuilder, ClientError, client::Governance};
 
 use crate::{idl::TortureServiceClient, process::Server, random::Random, report::Report};
 
@@ -26,6 +26,7 @@ pub async fn run(calls: u64, report: &mut Report) -> Result<(), BoxError> {
         let before = (server.meter()?, server.descriptors()?);
         let connections = if mux > 0 { 1 } else { WORKERS };
         let client: TortureServiceClient = ClientBuilder::new("torture")
+            .governance(Governance::none())
             .address(server.address)
             .rpc_timeout(Duration::from_secs(10))
             .connect_timeout(Duration::from_secs(5))

@@ -11,7 +11,7 @@ use std::{
 use faststr::FastStr;
 use tokio::task::JoinSet;
 use volo_core::{BoxError, pool::PoolConfig};
-use volo_thrift::ClientBuilder;
+use volo_thrift::{ClientBuilder, client::Governance};
 
 use crate::{
     idl::{Node, TortureServiceClient},
@@ -93,6 +93,7 @@ async fn work(
 ) -> (u64, u64, Vec<(Instant, Duration)>) {
     let mut random = Random::new(worker);
     let client: TortureServiceClient = ClientBuilder::new("torture")
+        .governance(Governance::none())
         .address(address)
         .rpc_timeout(Duration::from_secs(2))
         .connect_timeout(Duration::from_secs(2))

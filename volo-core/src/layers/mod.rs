@@ -15,6 +15,7 @@
 //! | [`limit`] | refuses calls beyond a rate |
 //! | [`fault`] | delays and fails calls, for tests |
 //! | [`logging`] | one event per call |
+//! | [`trace`] | follows calls: spans, statistics, what users want to know |
 
 pub mod breaker;
 mod classify;
@@ -28,6 +29,7 @@ pub mod retry;
 mod setting;
 mod table;
 pub mod timeout;
+pub mod trace;
 
 use std::time::Instant;
 

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     Limits,
-    meta::Identity,
+    meta::{Advert, Identity, keys},
     wire::{Dialect, Framing, Protocol},
 };
 
@@ -337,8 +337,12 @@ impl<C: ServiceClient> ClientBuilder<C> {
             (None, Mode::Auto) if has_header => {
                 Auto::new(settings, self.connect, self.pool).map(|auto| Transport::Auto(Arc::new(auto)))
             }
-            (None, Mode::Auto | Mode::PingPong) => PingPong::new(settings, self.connect, self.pool)
-                .map(|pingpong| Transport::PingPong(Arc::new(pingpong))),
+            (None, Mode::Auto | Mode::PingPong) => {
+                let announcement = (keys::ANNOUNCE, Advert::PLAIN_ANNOUNCEMENT);
+                let settings = Settings { greeting: has_header.then_some(announcement), ..settings };
+                PingPong::new(settings, self.connect, self.pool)
+                    .map(|pingpong| Transport::PingPong(Arc::new(pingpong)))
+            }
             (None, Mode::Mux(connections)) => {
                 Mux::new(settings, self.connect, connections).map(|mux| Transport::Mux(Arc::new(mux)))
             }

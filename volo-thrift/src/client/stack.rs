@@ -24,7 +24,7 @@ use volo_core::{
     balance::{BalanceLayer, Balancer},
     layers::{
         PerMethod, Rpc, Setting,
-        breaker::{BreakerLayer, Breakers},
+        breaker::{BreakerConfig, BreakerLayer, Breakers},
         retry::{Budget, RetryConfig, RetryLayer},
         timeout::TimeoutLayer,
     },
@@ -47,6 +47,14 @@ pub struct Governance {
     pub breakers: Breakers,
     /// What a failure is.
     pub classify: Rpc,
+}
+
+impl Governance {
+    /// Nothing but timeouts: each call is sent once, whatever happened to those before.
+    pub fn none() -> Self {
+        let (retry, breakers) = (RetryConfig::never().into(), Breakers::new(BreakerConfig::never()));
+        Governance { retry, breakers, ..Governance::default() }
+    }
 }
 
 /// Wraps a service in a layer whose type was erased.

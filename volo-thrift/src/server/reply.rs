@@ -39,9 +39,11 @@ pub(super) struct Ticket {
     checksum: bool,
     /// What the reply says of the server itself.
     greeting: Option<Pair>,
+    /// Whether the caller is a client of ours.
+    pub(super) kin: bool,
     /// Whether the reply may overtake, and be overtaken by, others.
     pub(super) may_overtake: bool,
-    /// Bytes that the request holds.
+    /// Bytes of memory that the request may hold.
     pub(super) frame_len: usize,
     /// When the request came.
     pub(super) arrived: Instant,
@@ -63,6 +65,7 @@ impl Ticket {
             greeting: header
                 .filter(|header| Advert::is_wanted(header))
                 .map(|_| (keys::ADVERT, core.advert.clone())),
+            kin: header.is_some_and(Advert::is_announced),
             may_overtake,
             frame_len: incoming.body.bytes.len(),
             arrived,
@@ -113,18 +116,25 @@ impl Ticket {
         Some(Reply::exception(self, exception))
     }
 
-    /// Encodes a large result right here; the connection then only links the bytes.
-    pub(super) fn encode_large(&self, result: Result<Response>) -> Result<Response> {
+    /// Encodes a large result right here, so that the connection only links the bytes; gives their number, too.
+    pub(super) fn encode_large(&self, result: Result<Response>) -> Result<(Response, usize)> {
         let response = result?;
-        let (format, Body::Typed(message)) = (self.dialect.protocol.format(), response.body()) else {
-            return Ok(response);
+        let format = self.dialect.protocol.format();
+        let message = match response.body() {
+            _ if self.oneway => return Ok((response, 0)),
+            Body::Raw(raw) => {
+                let len = raw.bytes.len();
+                return Ok((response, len));
+            }
+            Body::Typed(message) => message,
         };
-        if self.oneway || message.encoded_size(format, usize::MAX)?.inline <= LARGE {
-            return Ok(response);
+        let len = message.encoded_size(format, usize::MAX)?.inline;
+        if len <= LARGE {
+            return Ok((response, len));
         }
         let raw = encode(&**message, format)?;
         let outcome = response.outcome();
-        Ok(Response::new(response.context, Body::Raw(raw), outcome))
+        Ok((Response::new(response.context, Body::Raw(raw), outcome), len))
     }
 }
 
@@ -217,6 +227,14 @@ impl Reply {
         let head = MessageHead::new(MessageKind::Reply, "none", 0);
         let mut reply = Reply::plain(dialect, head, empty(dialect));
         reply.mark_closing();
+        reply
+    }
+
+    /// The frame that tells a client of ours that its calls without an answer were not executed; the last one on its
+    /// connection.
+    pub(super) fn farewell(dialect: Dialect) -> Self {
+        let mut reply = Reply::closing(dialect);
+        reply.notes.not_executed = true;
         reply
     }
 

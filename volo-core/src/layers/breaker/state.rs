@@ -48,6 +48,13 @@ impl Default for BreakerConfig {
     }
 }
 
+impl BreakerConfig {
+    /// Admits every call.
+    pub fn never() -> Self {
+        BreakerConfig { enabled: false, ..BreakerConfig::default() }
+    }
+}
+
 /// What a circuit does with calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerState {
