@@ -4,6 +4,10 @@
 #![forbid(unsafe_code)]
 
 mod cmd;
+mod framework;
+mod report;
+mod scaffold;
+mod write;
 
 use std::process::ExitCode;
 
@@ -19,11 +23,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(cmd::init::Args),
     Gen(cmd::generate::Args),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Init(args) => cmd::init::run(&args),
         Command::Gen(args) => cmd::generate::run(&args),
     }
     .into()

@@ -29,6 +29,7 @@ mod suggest;
 pub use builder::{BuildError, Builder};
 #[cfg(feature = "config")]
 pub use config::write::ConfigBuilder;
+pub use emit::outline::{MethodOutline, ServiceOutline, outline};
 pub use options::{Files, Options};
 
 use diag::Diagnostic;

@@ -1,6 +1,7 @@
 //! One module for each command: its arguments, and how it runs.
 
 pub(crate) mod generate;
+pub(crate) mod init;
 
 use std::process::ExitCode;
 
