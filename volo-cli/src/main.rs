@@ -5,8 +5,10 @@
 
 mod cmd;
 mod framework;
+mod project;
 mod report;
 mod scaffold;
+mod sync;
 mod write;
 
 use std::process::ExitCode;
@@ -24,12 +26,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(cmd::init::Args),
+    Sync(cmd::sync::Args),
     Gen(cmd::generate::Args),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Init(args) => cmd::init::run(&args),
+        Command::Sync(args) => cmd::sync::run(&args),
         Command::Gen(args) => cmd::generate::run(&args),
     }
     .into()

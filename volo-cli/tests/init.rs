@@ -5,6 +5,7 @@ mod common;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 
 use common::{GUIDE_IDL, directory, files, put, run, text, volo};
 
@@ -145,9 +146,13 @@ fn what_is_written_needs_no_formatter() {
     }
 }
 
-/// The whole way: make, build, serve, call, test, bench. Both projects share what they depend on.
+/// Projects share what they depend on, so only one is built at a time.
+static BUILDS: Mutex<()> = Mutex::new(());
+
+/// The whole way: make, build, serve, call, test, bench.
 #[test]
 fn the_steps_of_the_guide_end_in_a_completed_call() {
+    let _turn = BUILDS.lock();
     let project = directory("init_guide", &[("idl/volo_example.thrift", GUIDE_IDL)]);
     volo(&project, &["init", "volo-example", "idl/volo_example.thrift"]).fine();
     builds_and_runs(&project, "ItemService.GetItem: GetItemResponse");
@@ -190,6 +195,7 @@ impl volo_gen::volo::example::ItemService for S {
 
 #[test]
 fn a_project_of_a_client_builds() {
+    let _turn = BUILDS.lock();
     let project = directory("init_client", &[("two.thrift", TWO_SERVICES)]);
     volo(&project, &["init", "two-client", "two.thrift", "--template", "client", "--no-git"]).fine();
     assert!(!project.join("src/bin/server.rs").exists());
@@ -219,19 +225,17 @@ fn cargo(project: &Path, args: &[&str]) -> String {
     if !project.join("Cargo.lock").exists() {
         std::fs::copy(workspace.join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
     }
+    // Arguments of a program follow those of cargo.
+    let (options, program) = match args {
+        ["run", options @ .., argument] => (&args[..=options.len()], vec!["--", argument]),
+        _ => (args, Vec::new()),
+    };
     let mut command = Command::new(env!("CARGO"));
-    command.args(args).args(["--offline"]).current_dir(project);
+    command.args(options).arg("--offline").args(program).current_dir(project);
     command
         .env("CARGO_TARGET_DIR", target())
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_PROFILE_DEV_DEBUG", "0");
-    // Arguments of a program follow those of cargo.
-    if let ["run", options @ .., address] = args {
-        command = Command::new(env!("CARGO"));
-        command.arg("run").args(options).args(["--offline", "--", address]).current_dir(project);
-        command.env("CARGO_TARGET_DIR", target()).env("CARGO_INCREMENTAL", "0");
-        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
-    }
     let ran = run(&mut command).fine();
     ran.stdout + &ran.stderr
 }

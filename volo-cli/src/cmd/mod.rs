@@ -2,6 +2,7 @@
 
 pub(crate) mod generate;
 pub(crate) mod init;
+pub(crate) mod sync;
 
 use std::process::ExitCode;
 

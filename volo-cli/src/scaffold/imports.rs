@@ -18,6 +18,10 @@ pub(crate) struct Imports {
     paths: BTreeMap<String, String>,
     /// Names that the file defines itself.
     reserved: BTreeSet<String>,
+    /// Modules of which the file imports everything.
+    globs: Vec<String>,
+    /// Nothing can be added.
+    is_fixed: bool,
 }
 
 impl Imports {
@@ -26,14 +30,43 @@ impl Imports {
         Imports { reserved: names.iter().map(|name| (*name).to_owned()).collect(), ..Imports::default() }
     }
 
+    /// For a file whose `use` lines stay as they are.
+    pub(crate) fn fixed() -> Imports {
+        Imports { is_fixed: true, ..Imports::default() }
+    }
+
+    /// The file imports `path` as `name`.
+    pub(crate) fn know(&mut self, name: &str, path: String) {
+        self.paths.insert(name.to_owned(), path);
+    }
+
+    /// The file imports everything whose path begins with `prefix`.
+    pub(crate) fn know_all(&mut self, prefix: String) {
+        self.globs.push(prefix);
+    }
+
+    /// What a path in the file means, seen from anywhere.
+    pub(crate) fn full_path(&self, segments: &[String]) -> String {
+        let [first, rest @ ..] = segments else { return String::new() };
+        let first = self.paths.get(first).unwrap_or(first);
+        std::iter::once(first).chain(rest).map(String::as_str).collect::<Vec<_>>().join("::")
+    }
+
     /// Imports a path; gives its last part, or all of it if that means something else here.
     pub(crate) fn name(&mut self, path: &str) -> String {
         let Some((_, name)) = path.rsplit_once("::") else { return path.to_owned() };
-        let known = self.paths.get(name).is_some_and(|known| known == path);
-        if known {
+        if let Some((known, _)) = self.paths.iter().find(|(_, known)| *known == path) {
+            return known.clone();
+        }
+        let is_glob = |prefix: &String| path.strip_prefix(prefix.as_str()) == Some(name);
+        if self.globs.iter().any(is_glob) && !self.paths.contains_key(name) {
             return name.to_owned();
         }
-        if self.paths.contains_key(name) || self.reserved.contains(name) || PRELUDE.contains(&name) {
+        if self.is_fixed
+            || self.paths.contains_key(name)
+            || self.reserved.contains(name)
+            || PRELUDE.contains(&name)
+        {
             return path.to_owned();
         }
         self.paths.insert(name.to_owned(), path.to_owned());

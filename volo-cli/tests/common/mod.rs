@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The item service of the guide, with the map's type parameters.
-pub const GUIDE_IDL: &str = "namespace rs volo.example
+pub(crate) const GUIDE_IDL: &str = "namespace rs volo.example
 
 struct Item {
     1: required i64 id,
@@ -29,7 +29,7 @@ service ItemService {
 ";
 
 /// A fresh directory of a test, with the given files.
-pub fn directory(name: &str, files: &[(&str, &str)]) -> PathBuf {
+pub(crate) fn directory(name: &str, files: &[(&str, &str)]) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&path);
     std::fs::create_dir_all(&path).unwrap();
@@ -40,19 +40,19 @@ pub fn directory(name: &str, files: &[(&str, &str)]) -> PathBuf {
 }
 
 /// Writes a file of a test.
-pub fn put(directory: &Path, file: &str, text: &str) {
+pub(crate) fn put(directory: &Path, file: &str, text: &str) {
     let path = directory.join(file);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
 /// The text of a file of a test.
-pub fn text(directory: &Path, file: &str) -> String {
+pub(crate) fn text(directory: &Path, file: &str) -> String {
     std::fs::read_to_string(directory.join(file)).unwrap()
 }
 
 /// All files below a directory but git's, sorted, with `/`.
-pub fn files(directory: &Path) -> Vec<String> {
+pub(crate) fn files(directory: &Path) -> Vec<String> {
     fn collect(root: &Path, at: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(at).unwrap() {
             let path = entry.unwrap().path();
@@ -70,16 +70,16 @@ pub fn files(directory: &Path) -> Vec<String> {
 }
 
 /// How a run of the program ended.
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// The same, which must have gone well.
     #[track_caller]
-    pub fn fine(self) -> Ran {
+    pub(crate) fn fine(self) -> Ran {
         assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);
         self
     }
@@ -94,12 +94,12 @@ impl Ran {
 }
 
 /// Runs `volo` in a directory.
-pub fn volo(directory: &Path, args: &[&str]) -> Ran {
+pub(crate) fn volo(directory: &Path, args: &[&str]) -> Ran {
     run(Command::new(env!("CARGO_BIN_EXE_volo")).args(args).current_dir(directory))
 }
 
 /// Runs git in a directory, as somebody without settings of their own.
-pub fn git(directory: &Path, args: &[&str]) -> String {
+pub(crate) fn git(directory: &Path, args: &[&str]) -> String {
     let mut command = Command::new("git");
     command.args([
         "-c",
@@ -114,6 +114,6 @@ pub fn git(directory: &Path, args: &[&str]) -> String {
 }
 
 /// Runs any program.
-pub fn run(command: &mut Command) -> Ran {
+pub(crate) fn run(command: &mut Command) -> Ran {
     Ran::new(command.output().unwrap_or_else(|error| panic!("{command:?}: {error}")))
 }
