@@ -5,6 +5,7 @@
 
 mod cmd;
 mod framework;
+mod paths;
 mod project;
 mod report;
 mod scaffold;
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     Init(cmd::init::Args),
     Sync(cmd::sync::Args),
+    Check(cmd::check::Args),
+    Fmt(cmd::fmt::Args),
     Gen(cmd::generate::Args),
 }
 
@@ -34,6 +37,8 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Init(args) => cmd::init::run(&args),
         Command::Sync(args) => cmd::sync::run(&args),
+        Command::Check(args) => cmd::check::run(&args),
+        Command::Fmt(args) => cmd::fmt::run(&args),
         Command::Gen(args) => cmd::generate::run(&args),
     }
     .into()

@@ -26,18 +26,13 @@ impl Project {
     /// The project around the current directory: the nearest `volo.yml` here or above, also in a `volo-gen`
     /// beside. What is wrong has been said.
     pub(crate) fn find() -> Result<Project, Status> {
-        let here = Path::new(".").canonicalize().map_err(|error| report::unusable(&error.to_string()))?;
-        for (up, directory) in here.ancestors().enumerate() {
-            for inner in ["volo.yml", "volo-gen/volo.yml"] {
-                if directory.join(inner).is_file() {
-                    // Relative paths read better in messages.
-                    let above: PathBuf = std::iter::repeat_n("..", up).collect();
-                    return Project::read(&above.join(inner));
-                }
-            }
-        }
         let message = "no volo.yml here or in a directory above\nhelp: `volo init` makes a project with one";
-        Err(report::unusable(message))
+        Project::read(&locate().ok_or_else(|| report::unusable(message))?)
+    }
+
+    /// Whether there is one.
+    pub(crate) fn exists() -> bool {
+        locate().is_some()
     }
 
     fn read(path: &Path) -> Result<Project, Status> {
@@ -67,6 +62,17 @@ impl Project {
         };
         entries.map(load_entry).collect()
     }
+}
+
+/// The nearest `volo.yml`, by a relative path, which reads better in messages.
+fn locate() -> Option<PathBuf> {
+    let here = Path::new(".").canonicalize().ok()?;
+    here.ancestors().enumerate().find_map(|(up, directory)| {
+        let inner =
+            ["volo.yml", "volo-gen/volo.yml"].into_iter().find(|inner| directory.join(inner).is_file())?;
+        let above: PathBuf = std::iter::repeat_n("..", up).collect();
+        Some(above.join(inner))
+    })
 }
 
 /// The package beside a crate for generated code, or that crate itself if it stands alone.

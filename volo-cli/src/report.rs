@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use serde_json::json;
+use volo_codegen::Loaded;
 use volo_codegen::diag::{self, Diagnostic, Severity};
 use volo_codegen::source::SourceMap;
 
@@ -111,18 +112,20 @@ pub(crate) fn refuse_usage(finding: &Finding) -> Status {
     Status::Unusable
 }
 
-/// Writes findings in a format, to where it belongs: reports for people go to stderr, data to stdout.
-pub(crate) fn write(format: Format, diagnostics: &[Diagnostic], sources: &SourceMap) {
+/// Writes findings in a format: reports for people go to stderr, data to stdout.
+pub(crate) fn write_all(format: Format, all: &[Loaded]) {
     match format {
-        Format::Human => show(diagnostics, sources),
-        Format::Json => println!("{}", json(diagnostics, sources)),
-        Format::Github => print!("{}", github(diagnostics, sources)),
+        Format::Human => all.iter().for_each(|loaded| show(&loaded.diagnostics, &loaded.sources)),
+        Format::Json => {
+            let objects = all.iter().flat_map(|loaded| {
+                loaded.diagnostics.iter().map(|diagnostic| object(diagnostic, &loaded.sources))
+            });
+            println!("{:#}", objects.collect::<serde_json::Value>());
+        }
+        Format::Github => {
+            all.iter().for_each(|loaded| print!("{}", github(&loaded.diagnostics, &loaded.sources)));
+        }
     }
-}
-
-/// Findings as a JSON list.
-pub(crate) fn json(diagnostics: &[Diagnostic], sources: &SourceMap) -> serde_json::Value {
-    diagnostics.iter().map(|diagnostic| object(diagnostic, sources)).collect()
 }
 
 /// A finding as a JSON object; lines and columns count from 1.

@@ -14,8 +14,10 @@ pub mod config;
 mod consts;
 pub mod diag;
 mod emit;
+mod format;
 mod graph;
 pub mod lex;
+mod lint;
 mod load;
 pub mod model;
 mod options;
@@ -30,6 +32,8 @@ pub use builder::{BuildError, Builder};
 #[cfg(feature = "config")]
 pub use config::write::ConfigBuilder;
 pub use emit::outline::{MethodOutline, ServiceOutline, outline};
+pub use format::{Formatted, format};
+pub use lint::lint;
 pub use options::{Files, Options};
 
 use diag::Diagnostic;
