@@ -5,6 +5,7 @@
 
 mod cmd;
 mod framework;
+mod git;
 mod paths;
 mod project;
 mod report;
@@ -30,6 +31,7 @@ enum Command {
     Sync(cmd::sync::Args),
     Check(cmd::check::Args),
     Fmt(cmd::fmt::Args),
+    Breaking(cmd::breaking::Args),
     Gen(cmd::generate::Args),
 }
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Sync(args) => cmd::sync::run(&args),
         Command::Check(args) => cmd::check::run(&args),
         Command::Fmt(args) => cmd::fmt::run(&args),
+        Command::Breaking(args) => cmd::breaking::run(&args),
         Command::Gen(args) => cmd::generate::run(&args),
     }
     .into()

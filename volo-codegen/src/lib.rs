@@ -7,6 +7,7 @@
 
 pub mod ast;
 mod attributes;
+pub mod breaking;
 mod builder;
 mod check;
 #[cfg(feature = "config")]

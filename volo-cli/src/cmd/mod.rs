@@ -1,5 +1,6 @@
 //! One module for each command: its arguments, and how it runs.
 
+pub(crate) mod breaking;
 pub(crate) mod check;
 pub(crate) mod fmt;
 pub(crate) mod generate;

@@ -13,6 +13,7 @@ use crate::model::{FileId, Model};
 use crate::source::SourceMap;
 
 pub(crate) use reserved::Reserved;
+pub(crate) use routes::VERBS;
 
 /// All advice on the root files of a model, by file and place.
 pub fn lint(model: &Model, sources: &SourceMap) -> Vec<Diagnostic> {

@@ -37,9 +37,14 @@ impl Style {
         match self {
             Style::Snake => !has(char::is_ascii_uppercase),
             Style::Camel => !starts_upper && !name.contains('_'),
-            // `V1_2` cannot be written otherwise.
             Style::UpperCamel => {
-                starts_upper && !name.replace(|c: char| c.is_ascii_digit(), "").contains('_')
+                // Only digits on both sides need one between them, as in `V1_2`.
+                let parts: Vec<&str> = name.split('_').collect();
+                let apart = |pair: &[&str]| {
+                    pair[0].ends_with(|c: char| c.is_ascii_digit())
+                        && pair[1].starts_with(|c: char| c.is_ascii_digit())
+                };
+                starts_upper && parts.windows(2).all(apart)
             }
             Style::Shouting => !has(char::is_ascii_lowercase),
         }
