@@ -88,7 +88,7 @@ struct OrderItemRelationship {
 
 struct ProductRelationship {
   1: required string relationshipType
-  2: optional Product &product
+  2: optional Product & product
 }
 
 /** What is to be installed or changed; may hold other products and point at related ones. */

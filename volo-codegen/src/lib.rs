@@ -13,6 +13,7 @@ mod check;
 #[cfg(feature = "config")]
 pub mod config;
 mod consts;
+mod describe;
 pub mod diag;
 mod emit;
 mod format;
@@ -32,6 +33,7 @@ mod suggest;
 pub use builder::{BuildError, Builder};
 #[cfg(feature = "config")]
 pub use config::write::ConfigBuilder;
+pub use describe::describe;
 pub use emit::outline::{MethodOutline, ServiceOutline, outline};
 pub use format::{Formatted, format};
 pub use lint::lint;

@@ -18,7 +18,7 @@ use std::{
 use faststr::FastStr;
 use pin_project_lite::pin_project;
 
-use crate::Address;
+use crate::{Address, Attempt, Stages};
 
 /// The circumstances of one call.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,10 @@ pub struct Context {
     pub method: FastStr,
     /// Whether no reply is expected.
     pub oneway: bool,
+    /// Whether executing the call twice does no more than executing it once.
+    pub idempotent: bool,
+    /// Which attempt at the call this is.
+    pub attempt: Attempt,
     /// When the call must be over.
     pub deadline: Option<Instant>,
     /// The other end of the connection; on a client, once one is chosen.
@@ -40,6 +44,7 @@ pub struct Context {
 struct Rare {
     metainfo: Metainfo,
     extensions: Extensions,
+    stages: Option<Arc<Stages>>,
 }
 
 /// The other end of a connection.
@@ -159,6 +164,16 @@ impl Context {
     /// Values for other layers.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.rare.get_or_insert_default().extensions
+    }
+
+    /// Where to note the stages that the call reaches; `None` unless somebody wants to know.
+    pub fn stages(&self) -> Option<&Arc<Stages>> {
+        self.rare.as_ref().and_then(|rare| rare.stages.as_ref())
+    }
+
+    /// Has the stages noted there from now on.
+    pub fn set_stages(&mut self, stages: Arc<Stages>) {
+        self.rare.get_or_insert_default().stages = Some(stages);
     }
 
     /// A copy of the context of the call whose handler is running on this thread, if one is.

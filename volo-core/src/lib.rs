@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod address;
+mod attempt;
 mod body;
 mod context;
 mod error;
@@ -13,12 +14,16 @@ pub mod layers;
 pub mod net;
 pub mod pool;
 mod request;
+pub mod runtime;
 pub mod shutdown;
 pub mod span;
+mod stages;
 
 pub use address::{Address, ParseAddressError};
+pub use attempt::{Attempt, Tried};
 pub use body::{Body, Decode, DecodeLimits, Encode, Format, Raw};
 pub use context::{Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope};
 pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
 pub use request::{Outcome, Request, Response};
 pub use span::{Size, Span};
+pub use stages::{Stage, Stages};

@@ -5,6 +5,8 @@ pub mod client;
 mod conn;
 mod error;
 mod exception;
+#[cfg(feature = "generic")]
+pub mod generic;
 pub mod handler;
 mod limits;
 pub mod meta;

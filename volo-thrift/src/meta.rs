@@ -73,14 +73,18 @@ pub fn write_request(
     if !context.service.is_empty() {
         strings.push((FastStr::from_static_str(keys::SERVICE), context.service.clone()));
     }
+    let retry = (!context.attempt.is_first()).then(|| decimal(context.attempt.number.into()));
+    if let Some(number) = &retry {
+        header.strings.push((prefixed(keys::PERSISTENT, keys::RETRY), number.clone()));
+    }
     if let Some(metainfo) = context.metainfo() {
-        write_forward(header, metainfo);
+        write_forward(header, metainfo, retry.is_some());
     }
 }
 
 /// Persistent and transient metainfo goes along; what was received as transient does not.
-fn write_forward(header: &mut Header, metainfo: &Metainfo) {
-    for (key, value) in metainfo.persistent.iter() {
+fn write_forward(header: &mut Header, metainfo: &Metainfo, is_retry: bool) {
+    for (key, value) in metainfo.persistent.iter().filter(|(key, _)| !is_retry || *key != keys::RETRY) {
         header.strings.push((prefixed(keys::PERSISTENT, key), value.clone()));
     }
     for (key, value) in metainfo.transient.iter() {
@@ -125,6 +129,9 @@ fn read_forward(header: &Header, context: &mut Context) {
         if key == keys::SERVICE {
             context.service = value.clone();
         } else if let Some(name) = key.strip_prefix(keys::PERSISTENT) {
+            if name == keys::RETRY {
+                context.attempt.number = value.trim().parse().unwrap_or(1);
+            }
             context.metainfo_mut().persistent.set(part(key, name), value.clone());
         } else if key.starts_with(keys::UPSTREAM) {
             // What an earlier hop received; it is for that hop only.

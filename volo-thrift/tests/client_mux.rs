@@ -123,6 +123,47 @@ async fn a_control_frame_moves_new_calls_elsewhere() {
     assert!(old.receive().await.is_none(), "closed by the client once it had its last reply");
 }
 
+/// The last frame of a server of ours.
+fn farewell() -> Answer {
+    let strings = [keys::CLOSING, keys::NOT_EXECUTED].map(|key| (key.into(), "1".into())).to_vec();
+    Answer {
+        name: Some("none"),
+        sequence_id: Some(0),
+        header: Header { strings, ..Header::default() },
+        body: Some(Bytes::from_static(&[0])),
+        ..Answer::default()
+    }
+}
+
+#[tokio::test]
+async fn what_a_farewell_leaves_unanswered_may_be_sent_again() {
+    let listener = listen_mem().await;
+    let client = client(&listener).mux(1).build();
+    let calls = spawn_calls(&client, 0..5);
+    let mut peer = Peer::accept(&listener).await;
+    let mut received = Vec::new();
+    for _ in 0..5 {
+        received.push(peer.receive().await.unwrap());
+    }
+    peer.send(&received[3], &Answer::default()).await;
+    peer.send(&received[0], &farewell()).await;
+    let failed = calls.join_all().await.into_iter().filter_map(Result::err);
+    assert_eq!(failed.map(|error| error.retry()).collect::<Vec<_>>(), [Retry::Always; 4]);
+}
+
+#[tokio::test]
+async fn a_farewell_is_read_although_writing_fails() {
+    let listener = listen_mem().await;
+    let client = client(&listener).mux(1).build();
+    let sent = spawn_calls(&client, 0..1);
+    let mut peer = Peer::accept(&listener).await;
+    let call = peer.receive().await.unwrap();
+    peer.send(&call, &farewell()).await;
+    drop(peer);
+    let _late = spawn_calls(&client, 1..2); // the client's task has this to write before it has read
+    assert_eq!(sent.join_all().await.remove(0).unwrap_err().retry(), Retry::Always);
+}
+
 #[tokio::test]
 async fn a_broken_reply_harms_its_own_call_only() {
     let listener = listen().await;

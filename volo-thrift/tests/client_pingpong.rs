@@ -4,10 +4,12 @@ mod client_peer;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use client_peer::{Answer, ECHO, Peer, Plain, client, echo, listen, listen_mem, number, raw, spawn_echo};
 use volo_core::{Outcome, net::Listener};
 use volo_thrift::{
     ApplicationException, ApplicationKind,
+    meta::keys,
     wire::{Header, MessageKind},
 };
 
@@ -54,6 +56,38 @@ fn kind_of(error: &volo_core::Error) -> Option<ApplicationKind> {
 async fn a_fitting_reply_keeps_the_connection() {
     let (outcome, connections) = check(Answer::default()).await;
     assert_eq!((outcome.unwrap(), connections), (Outcome::Success, 1));
+}
+
+/// Only a call that was on its way can cross the farewell, but then it was not executed.
+#[tokio::test]
+async fn a_call_that_meets_a_farewell_goes_to_another_connection() {
+    let strings = [keys::CLOSING, keys::NOT_EXECUTED].map(|key| (key.into(), "1".into())).to_vec();
+    let header = Header { strings, ..Header::default() };
+    let body = Some(Bytes::from_static(&[0]));
+    let farewell = Answer { name: Some("none"), sequence_id: Some(0), header, body, ..Answer::default() };
+    for first in [true, false] {
+        let listener = listen_mem().await;
+        let client = client(&listener).pingpong().build();
+        let farewell = farewell.clone();
+        let server = tokio::spawn(async move {
+            let mut peer = Peer::accept(&listener).await;
+            if !first {
+                let call = peer.receive().await.unwrap();
+                peer.send(&call, &Answer::default()).await;
+            }
+            let call = peer.receive().await.unwrap();
+            peer.send(&call, &farewell).await;
+            drop(peer);
+            let peer = Peer::accept(&listener).await;
+            peer.echo_all().await
+        });
+        if !first {
+            echo(&client, 1).await.unwrap();
+        }
+        echo(&client, 2).await.unwrap();
+        drop(client);
+        assert_eq!(server.await.unwrap(), 1);
+    }
 }
 
 #[tokio::test]

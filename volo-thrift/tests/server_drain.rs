@@ -5,8 +5,8 @@ mod server_support;
 use std::time::{Duration, Instant};
 
 use server_support::{Caller, FRAMED, Probe, Running, TTHEADER, soon};
-use volo_core::{Address, net};
-use volo_thrift::{Limits, Server, wire::MessageKind};
+use volo_core::{Address, Size, Span, net};
+use volo_thrift::{Limits, Server, meta, wire::MessageKind};
 
 async fn start(limits: Limits) -> (Running, Probe) {
     let probe = Probe::default();
@@ -130,6 +130,94 @@ async fn new_connections_are_refused_at_once() {
     let refused = net::connect(&running.address, &Default::default()).await;
     assert!(refused.err().unwrap().is_connect());
     assert_eq!(soon(caller.answer()).await.id, 1);
+}
+
+/// The system made the connections, the server has not seen them yet.
+#[tokio::test]
+async fn connections_that_wait_to_be_accepted_are_served() {
+    let name = std::env::temp_dir().join(format!("volo-backlog-{}", std::process::id()));
+    for address in ["127.0.0.1:0", "mem://backlog", &format!("unix://{}", name.display())] {
+        let server = Server::new().add_service(Probe::default()).bind(address).await.unwrap();
+        let mut callers = Vec::new();
+        for dialect in [FRAMED, TTHEADER, TTHEADER] {
+            let link = net::connect(server.local_address(), &Default::default()).await.unwrap();
+            let mut caller = Caller::new(link, dialect);
+            caller.send(MessageKind::Call, "slow", 1, "20").await;
+            callers.push(caller);
+        }
+        let address = server.local_address().clone();
+        let serving = tokio::spawn(server.serve(std::future::ready(())));
+        for mut caller in callers {
+            assert_eq!(soon(caller.answer()).await.text(), "20");
+            leave(caller).await;
+        }
+        soon(serving).await.unwrap();
+        assert!(net::connect(&address, &Default::default()).await.err().unwrap().is_connect());
+    }
+}
+
+async fn announced(running: &Running) -> Caller {
+    let mut caller = running.connect(TTHEADER).await;
+    caller.header.strings.push((meta::keys::ANNOUNCE.into(), "mux".into()));
+    soon(caller.call("echo", 1, "hi")).await;
+    caller.header.strings.clear();
+    caller
+}
+
+/// A call that crosses the end of its connection is thrown away, which the client can only know from the last frame.
+#[tokio::test(start_paused = true)]
+async fn a_client_of_ours_is_told_that_what_has_no_answer_was_not_executed() {
+    let probe = Probe::default();
+    let server = Server::new().add_service(probe.clone()).bind("mem://farewell").await.unwrap();
+    let mut running = Running::start(server);
+    let (mut ours, stranger) = (announced(&running).await, running.connect(TTHEADER).await);
+    let (mut silent, mut waiting) = (announced(&running).await, announced(&running).await);
+    running.stop();
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    ours.send(MessageKind::Call, "echo", 2, "too late").await;
+    waiting.link.write(Size::inline(2), &mut half).unwrap(); // never to be completed
+    for caller in [&mut ours, &mut silent, &mut waiting] {
+        let last = caller.answer().await;
+        let known = (last.id, last.notes.closing, last.notes.not_executed);
+        assert_eq!(known, (0, true, true));
+        assert_eq!(caller.receive().await.unwrap(), None);
+    }
+    leave(stranger).await; // without a word it might not know
+    drop((ours, silent, waiting));
+    running.task.await.unwrap();
+    assert!(!probe.journal.lines().contains(&"echo too late".to_owned()));
+}
+
+fn half(span: &mut Span<'_>) -> volo_core::Result<()> {
+    span.put_slice(b"\0\0");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_ends_with_the_same_word() {
+    let server = Server::new().add_service(Probe::default()).bind("mem://idle-farewell").await.unwrap();
+    let running = Running::start(server);
+    let mut caller = announced(&running).await;
+    let began = tokio::time::Instant::now();
+    assert!(caller.answer().await.notes.not_executed);
+    assert_eq!(began.elapsed().as_secs(), 600);
+    leave(caller).await;
+}
+
+/// What it will send first can't be refused in a way that is sure to be understood.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_never_spoke_is_read_for_longer() {
+    let server = Server::new().add_service(Probe::default()).bind("mem://first-word").await.unwrap();
+    let mut running = Running::start(server);
+    let (mut early, never) = (running.connect(TTHEADER).await, running.connect(TTHEADER).await);
+    running.stop();
+    let began = tokio::time::Instant::now();
+    tokio::time::sleep(Duration::from_millis(140)).await;
+    assert_eq!(early.call("echo", 1, "late").await.text(), "late");
+    leave(early).await;
+    leave(never).await;
+    running.task.await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(200), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -229,7 +229,7 @@ fn space_between(before: Option<&Node>, node: &Node) -> bool {
     use Token::*;
     match (before, node) {
         (None, _) => false,
-        (Some(Node::Token { token: AngleOpen | Ampersand, .. }), _) => false,
+        (Some(Node::Token { token: AngleOpen, .. }), _) => false,
         (_, Node::Token { token: Comma | Colon | AngleClose, .. }) => false,
         (Some(Node::Token { token: before, .. }), Node::Token { token: AngleOpen, .. }) => *before == Literal,
         (Some(Node::Token { is_function: true, .. }), Node::Group(_)) => false,

@@ -89,6 +89,17 @@ impl Listener {
             }
         }
     }
+
+    /// Stops listening, and gives the connections that the system had made by then: their peers may have sent calls
+    /// already, and would see a reset instead of an answer. Whoever comes later is refused.
+    pub fn into_backlog(self) -> Vec<Box<dyn Link>> {
+        match self.socket {
+            Socket::Tcp(tcp) => tcp.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
+            #[cfg(unix)]
+            Socket::Unix(unix) => unix.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
+            Socket::Mem(mem) => mem.into_backlog(),
+        }
+    }
 }
 
 /// What an error of `accept` concerns.

@@ -369,6 +369,13 @@ impl Listener {
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
+
+    /// Stops listening; gives the connections that were waiting to be accepted.
+    pub(super) fn into_backlog(mut self) -> Vec<Box<dyn Link>> {
+        let connections = self.connections.get_mut();
+        connections.close();
+        std::iter::from_fn(|| connections.try_recv().ok()).map(|link| Box::new(link) as _).collect()
+    }
 }
 
 impl Drop for Listener {

@@ -3,6 +3,8 @@
 
 use std::{io, net::SocketAddr};
 
+#[cfg(target_os = "linux")]
+use socket2::SockFilter;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, lookup_host},
@@ -135,6 +137,47 @@ impl Listener {
             }
         }
     }
+
+    /// Stops listening; gives the connections that were waiting to be accepted.
+    pub(super) fn into_backlog(self) -> Vec<StreamLink<TcpStream>> {
+        let Listener { socket, options } = self;
+        let Ok(socket) = socket.into_std() else { return Vec::new() };
+        #[cfg(target_os = "linux")]
+        if let Err(error) = SockRef::from(&socket).attach_filter(&refuse_all()) {
+            tracing::debug!(%error, "a connection made in this very moment may be reset");
+        }
+        let accepted = std::iter::from_fn(|| {
+            loop {
+                match socket.accept() {
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    accepted => return accepted.ok(),
+                }
+            }
+        });
+        let linked = accepted.filter_map(|(stream, address)| {
+            stream.set_nonblocking(true).ok()?;
+            let stream = TcpStream::from_std(stream).ok()?;
+            configure(&stream, &options.tcp).ok()?;
+            Some(link(stream, address, &options.link))
+        });
+        linked.collect()
+    }
+}
+
+/// Drops every segment that would begin a connection, so that none is made between the last one accepted and the end
+/// of the listener. Its peer tries once more, and is refused then.
+#[cfg(target_os = "linux")]
+fn refuse_all() -> [SockFilter; 4] {
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 2;
+    const WHOLE: u32 = u32::MAX;
+    let code = |code: u32| code as u16;
+    [
+        SockFilter::new(code(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS), 0, 0, FLAGS),
+        SockFilter::new(code(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K), 0, 1, SYN),
+        SockFilter::new(code(libc::BPF_RET | libc::BPF_K), 0, 0, 0),
+        SockFilter::new(code(libc::BPF_RET | libc::BPF_K), 0, 0, WHOLE),
+    ]
 }
 
 #[cfg(test)]
@@ -168,6 +211,25 @@ mod tests {
         };
         assert!(error.is_connect());
         assert_eq!(error.to_string(), format!("no connection to {address} within 50ms"));
+    }
+
+    /// Connections come all the time, some of them between the last accept and the end.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_listener_that_stops_resets_no_connection_it_made() {
+        for _ in 0..20 {
+            let (listener, address) = listen(1024);
+            let (begun, first) = std::sync::mpsc::channel();
+            let dial = move || {
+                let made = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok()?;
+                begun.send(()).unwrap_or_default();
+                Some(made)
+            };
+            let dialling = std::thread::spawn(move || std::iter::from_fn(dial).collect::<Vec<_>>());
+            first.recv().unwrap();
+            let backlog = listener.into_backlog();
+            assert_eq!(backlog.len(), dialling.join().unwrap().len());
+        }
     }
 
     #[tokio::test]

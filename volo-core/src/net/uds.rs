@@ -8,6 +8,7 @@
 use std::{
     fs::{self, File},
     io,
+    net::Shutdown,
     os::{
         fd::OwnedFd,
         unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
@@ -16,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::{
     net::{UnixListener, UnixStream},
     time::{sleep, timeout},
@@ -84,6 +85,22 @@ impl Listener {
         let (stream, address) = self.socket.accept().await?;
         let path = address.as_pathname().unwrap_or(Path::new("")).to_owned();
         Ok(link(stream, path, &self.options))
+    }
+
+    /// Stops listening; gives the connections that were waiting to be accepted.
+    pub(super) fn into_backlog(self) -> Vec<StreamLink<UnixStream>> {
+        // The socket refuses from here on, but still hands out what it has.
+        if let Err(error) = SockRef::from(&self.socket).shutdown(Shutdown::Both) {
+            tracing::debug!(%error, "a connection made in this very moment may be reset");
+        }
+        let socket = SockRef::from(&self.socket);
+        let accepted = std::iter::from_fn(|| socket.accept().ok());
+        let linked = accepted.filter_map(|(stream, _)| {
+            let stream = std::os::unix::net::UnixStream::from(OwnedFd::from(stream));
+            stream.set_nonblocking(true).ok()?;
+            Some(link(UnixStream::from_std(stream).ok()?, PathBuf::new(), &self.options))
+        });
+        linked.collect()
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct End {
 }
 
 impl End {
-    fn new(link: Box<dyn Link>) -> Self {
+    pub(crate) fn new(link: Box<dyn Link>) -> Self {
         End { link, framer: LengthFramer { max: 4 << 20 } }
     }
 

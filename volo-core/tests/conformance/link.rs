@@ -9,7 +9,10 @@ use std::{
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::task::unconstrained;
-use volo_core::{Error, Size};
+use volo_core::{
+    Error, Size,
+    net::{ConnectOptions, connect},
+};
 
 use crate::end::{End, Ends, payload};
 
@@ -232,6 +235,26 @@ pub(crate) async fn a_dropped_peer_ends_the_stream(mut ends: Ends) {
     };
     assert!(error.is_closed(), "{error}");
     assert!(ends.server.ready().await.unwrap_err().is_closed());
+}
+
+pub(crate) async fn a_listener_that_stops_loses_nobody(ends: Ends) {
+    let address = ends.listener.local_address().clone();
+    let dial = async || connect(&address, &ConnectOptions::default()).await;
+    let mut waiting = Vec::new();
+    for seed in 0..3 {
+        let mut client = End::new(dial().await.unwrap());
+        client.send(&payload(100, seed)).await.unwrap();
+        waiting.push(client);
+    }
+    let backlog = ends.listener.into_backlog();
+    assert!(dial().await.err().unwrap().is_connect());
+    assert_eq!(backlog.len(), waiting.len());
+    for (seed, (link, client)) in backlog.into_iter().zip(&mut waiting).enumerate() {
+        let mut server = End::new(link);
+        assert_eq!(server.expect().await, payload(100, seed));
+        server.send(&payload(10, seed)).await.unwrap();
+        assert_eq!(client.expect().await, payload(10, seed));
+    }
 }
 
 /// Lets the runtime notice what the peer did.

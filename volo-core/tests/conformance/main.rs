@@ -40,6 +40,7 @@ macro_rules! any_link {
             both_directions_run_in_one_task
             half_close_lets_the_peer_finish
             a_dropped_peer_ends_the_stream
+            a_listener_that_stops_loses_nobody
             idle_means_open_and_silent
             a_framing_error_is_final
         );

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Limits,
-    meta::Identity,
+    meta::{Advert, Identity, keys},
     wire::{Dialect, Framing, Protocol},
 };
 
@@ -224,6 +224,10 @@ impl<C: ServiceClient> ClientBuilder<C> {
                 Err(Error::new(ErrorKind::Config, "checksums need TTHeader"))
             }
             (None, Mode::Auto) if has_header => auto(settings, self.connect, self.pool),
+            (None, Mode::PingPong) if has_header => {
+                let greeting = Some((keys::ANNOUNCE, Advert::PLAIN_ANNOUNCEMENT));
+                pingpong(Settings { greeting, ..settings }, self.connect, self.pool)
+            }
             (None, Mode::Auto | Mode::PingPong) => pingpong(settings, self.connect, self.pool),
             (None, Mode::Mux(connections)) => mux(settings, self.connect, connections),
         };

@@ -6,7 +6,7 @@ use std::{
     ops::Range,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use faststr::FastStr;
@@ -25,6 +25,9 @@ use crate::{
 
 /// A peer may send so many messages in a row that answer no call; then the connection is given up.
 const STRAYS_MAX: u32 = 64;
+
+/// How long the last words of a peer are waited for that takes nothing any more.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What all connections of a client have in common.
 #[derive(Clone, Debug)]
@@ -64,7 +67,11 @@ pub(super) struct Connection<S> {
     stalled: Option<(u64, Option<Instant>)>,
     /// Set while a frame is half received: until when it must be whole.
     frame_due: Option<Instant>,
+    /// Set once nothing can be sent any more: why, and how long there may still be something to be received.
+    broken: Option<(Error, Option<Instant>)>,
     retiring: bool,
+    /// Whether the peer said that it executed no call which it did not answer.
+    left: bool,
     strays: u32,
 }
 
@@ -98,7 +105,9 @@ impl<S> Connection<S> {
             timer: Timer::default(),
             stalled: None,
             frame_due: None,
+            broken: None,
             retiring: false,
+            left: false,
             strays: 0,
         }
     }
@@ -186,6 +195,9 @@ impl<S> Connection<S> {
             Outgoing { dialect: settings.dialect, header: &self.header, head: &head, body: request.body() };
         let size =
             outgoing.size(self.link.profile().link_min, &settings.limits).map_err(WriteError::Request)?;
+        if self.broken.is_some() {
+            return Poll::Pending;
+        }
         ready!(self.link.poll_ready(cx, size)).map_err(WriteError::Connection)?;
         let written = self.link.write(size, &mut |span| outgoing.encode(size, span));
         let range = written.map_err(WriteError::Request)?;
@@ -200,7 +212,7 @@ impl<S> Connection<S> {
     /// # Errors
     /// The connection failed, or the peer took no byte for too long.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.link.buffered() == 0 {
+        if self.link.buffered() == 0 || self.broken.is_some() {
             return Poll::Ready(Ok(()));
         }
         let flushed = self.link.poll_flush(cx);
@@ -210,6 +222,13 @@ impl<S> Connection<S> {
             (Poll::Pending, _) => Some((self.link.flushed(), after(self.settings.limits.write_timeout))),
         };
         flushed
+    }
+
+    /// Sends no more, because of `error`, but receives: the peer may have answered, or said that it did not execute what
+    /// it got, before it closed its end.
+    pub(super) fn hear_out(&mut self, error: Error) {
+        self.retiring = true;
+        self.broken.get_or_insert_with(|| (error, after(LAST_WORDS)));
     }
 
     /// The next message of the peer.
@@ -240,7 +259,8 @@ impl<S> Connection<S> {
     /// # Errors
     /// A limit of the connection itself passed.
     pub(super) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(S, Reset)>>> {
-        let limits = [self.stalled.and_then(|(_, due)| due), self.frame_due];
+        let broken = self.broken.as_ref().and_then(|(_, due)| *due);
+        let limits = [self.stalled.and_then(|(_, due)| due), self.frame_due, broken];
         let Some(next) = limits.into_iter().chain([self.calls.next_deadline()]).flatten().min() else {
             return Poll::Pending;
         };
@@ -250,7 +270,10 @@ impl<S> Connection<S> {
         check_due(limits[1], now, || {
             format!("a frame was not whole after {frame_timeout:?} (frame_timeout)")
         })?;
-        Poll::Ready(Ok(self.expire(now)))
+        match self.broken.take_if(|(_, due)| due.is_some_and(|due| due <= now)) {
+            Some((error, _)) => Poll::Ready(Err(error)),
+            None => Poll::Ready(Ok(self.expire(now))),
+        }
     }
 
     /// Gives up a call whose deadline has passed by `now`, if there is one.
@@ -262,7 +285,7 @@ impl<S> Connection<S> {
     /// Ends all calls, because the connection is of no use any more.
     pub(super) fn end(&mut self, cause: Error) -> impl Iterator<Item = (S, Reset)> + use<S> {
         self.retiring = true;
-        let (cause, flushed) = (Arc::new(cause), self.link.flushed());
+        let (cause, flushed) = (Arc::new(cause), if self.left { 0 } else { self.link.flushed() });
         self.calls.close().map(move |ended| reset(ended, Loss::Closed(cause.clone()), flushed))
     }
 
@@ -291,6 +314,13 @@ impl<S> Connection<S> {
         let header_number = header.map_or(number, |header| header.sequence_id);
         let exception = message.head.kind == MessageKind::Exception;
         if number == 0 && header_number == 0 && self.retiring && !exception {
+            if header.is_some_and(says_farewell) {
+                self.left = true;
+                return Err(Error::new(
+                    ErrorKind::Closed,
+                    "the peer left, and executed no call it did not answer",
+                ));
+            }
             return self.stray().map(|()| None); // a control frame; it has been obeyed
         }
         match self.calls.arrive(number) {
@@ -327,6 +357,10 @@ fn reset<S>(ended: Ended<S>, loss: Loss, flushed: u64) -> (S, Reset) {
 
 fn asks_to_close(header: &Header) -> bool {
     header.string(keys::CLOSING).is_some_and(|value| value == "1")
+}
+
+fn says_farewell(header: &Header) -> bool {
+    header.string(keys::NOT_EXECUTED).is_some_and(|value| value == "1")
 }
 
 /// The error for a limit of the connection that passed, if it has by `now`.

@@ -99,6 +99,7 @@ impl Client {
         let service = FastStr::from_static_str(self.name);
         let mut context = Context::new(service, FastStr::from_static_str(method.name));
         context.oneway = method.oneway;
+        context.idempotent = method.idempotent;
         context.peer = self.peer.clone();
         context.deadline = deadline;
         Context::with_current(|parent| inherit(&mut context, parent));
@@ -109,8 +110,9 @@ impl Client {
     }
 }
 
-/// A nested call takes its parent's metainfo for further hops along.
+/// A nested call takes its parent's metainfo for further hops along, and that it serves a retry.
 fn inherit(context: &mut Context, parent: &Context) {
+    context.attempt.chained = parent.attempt.chained || !parent.attempt.is_first();
     let Some(Metainfo { persistent, transient, .. }) = parent.metainfo() else { return };
     if !persistent.is_empty() || !transient.is_empty() {
         let metainfo = context.metainfo_mut();

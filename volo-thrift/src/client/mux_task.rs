@@ -123,7 +123,7 @@ impl Task {
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<()> {
         loop {
             self.take_jobs(cx);
-            self.send(cx)?;
+            self.send(cx);
             self.finish_oneways();
             let received = self.receive(cx)?;
             let overdue = self.connection.poll_overdue(cx);
@@ -174,24 +174,26 @@ impl Task {
     }
 
     /// Encodes and flushes, over and over while the transport keeps up.
-    fn send(&mut self, cx: &mut Context<'_>) -> Result<()> {
+    fn send(&mut self, cx: &mut Context<'_>) {
         if self.outbox.is_empty() && self.connection.is_flushed() {
-            return Ok(());
+            return;
         }
         let now = now();
         loop {
             let waiting = self.outbox.len();
-            self.write(cx, now)?;
-            let Poll::Ready(flushed) = self.connection.poll_flush(cx) else { return Ok(()) };
-            flushed?;
+            self.write(cx, now);
+            let Poll::Ready(flushed) = self.connection.poll_flush(cx) else { return };
+            if let Err(error) = flushed {
+                self.connection.hear_out(error);
+            }
             if self.outbox.is_empty() || self.outbox.len() == waiting {
-                return Ok(());
+                return;
             }
         }
     }
 
     /// Encodes waiting requests until the write buffer is full; leaves out those that nobody waits for any more.
-    fn write(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<()> {
+    fn write(&mut self, cx: &mut Context<'_>, now: Instant) {
         while let Some((id, request)) = self.outbox.front() {
             let wanted = self.connection.calls.sink(*id).is_some_and(|reply| !reply.is_closed());
             if !wanted {
@@ -201,12 +203,15 @@ impl Task {
             }
             let written = match self.connection.poll_write(cx, *id, request, now) {
                 Poll::Ready(written) => written,
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return,
             };
             match written {
                 Ok(range) if request.context.oneway => self.oneways.push_back((*id, range.end)),
                 Ok(_) => {}
-                Err(WriteError::Connection(error)) => return Err(error),
+                Err(WriteError::Connection(error)) => {
+                    self.connection.hear_out(error);
+                    return;
+                }
                 Err(WriteError::Request(error)) => {
                     if let Some(reply) = self.connection.calls.retract(*id) {
                         let _ = reply.send(Outcome::Refused(error));
@@ -215,7 +220,6 @@ impl Task {
             }
             self.outbox.pop_front();
         }
-        Ok(())
     }
 
     fn finish_oneways(&mut self) {

@@ -5,6 +5,7 @@
 
 use std::{
     future::poll_fn,
+    mem,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -50,6 +51,7 @@ impl PingPong {
 
     /// Makes a call; `None` is the answer to a oneway one.
     pub(super) async fn answer(&self, address: &Address, request: &Request) -> Result<Option<Box<Incoming>>> {
+        let mut retried = false;
         loop {
             let mut held = self.checkout(address).await?;
             let Some(lease) = held.0.as_mut() else {
@@ -57,8 +59,11 @@ impl PingPong {
             };
             let reused = lease.is_reused();
             match exchange(lease, request).await {
-                // The peer closed the idle connection just now; nothing of the request got out.
-                Err(error) if reused && error.is_closed() && error.retry() == Retry::Always => {}
+                // The peer closed the connection just now, and got nothing of the request or executed nothing of it.
+                Err(error)
+                    if error.is_closed()
+                        && error.retry() == Retry::Always
+                        && (reused || !mem::replace(&mut retried, true)) => {}
                 answer => return answer,
             }
         }
@@ -145,10 +150,16 @@ impl Exchange<'_> {
                 }
             }
         }
-        let flushed = self.connection.poll_flush(cx);
-        if let Poll::Ready(Err(error)) = flushed {
-            return Poll::Ready(Err(self.lost(error)));
-        }
+        let flushed = match self.connection.poll_flush(cx) {
+            Poll::Ready(Err(error)) if self.request.context.oneway => {
+                return Poll::Ready(Err(self.lost(error)));
+            }
+            Poll::Ready(Err(error)) => {
+                self.connection.hear_out(error);
+                Poll::Pending
+            }
+            flushed => flushed,
+        };
         if self.request.context.oneway {
             ready!(flushed)?;
             self.connection.calls.retract(self.id);

@@ -53,15 +53,23 @@ impl Advert {
     /// What a client announces itself with: what it could use.
     pub const ANNOUNCEMENT: FastStr = FastStr::from_static_str(MUX);
 
+    /// What a client announces itself with that only wants to be told how its connection ends.
+    pub const PLAIN_ANNOUNCEMENT: FastStr = FastStr::from_static_str("farewell");
+
     /// Whether the sender of this request wants an advert.
     pub fn is_wanted(header: &Header) -> bool {
+        header.string(keys::ANNOUNCE).is_some_and(|features| has_feature(features, MUX))
+    }
+
+    /// Whether the sender of this request is a client of ours, which is told how its connection ends.
+    pub fn is_announced(header: &Header) -> bool {
         header.string(keys::ANNOUNCE).is_some()
     }
 
     /// The advert in a reply. Features that are not known here are ignored.
     pub fn read(header: &Header) -> Option<Self> {
         let (features, instance) = header.string(keys::ADVERT)?.split_once(';')?;
-        let mux = features.split(',').any(|feature| feature.trim() == MUX);
+        let mux = has_feature(features, MUX);
         Some(Advert { mux, instance: InstanceId::parse(instance)? })
     }
 
@@ -69,6 +77,10 @@ impl Advert {
     pub fn to_text(self) -> FastStr {
         FastStr::from(format!("{};{}", if self.mux { MUX } else { "" }, self.instance))
     }
+}
+
+fn has_feature(features: &str, wanted: &str) -> bool {
+    features.split(',').any(|feature| feature.trim() == wanted)
 }
 
 /// A server's answer to the question who it is.

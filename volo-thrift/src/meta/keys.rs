@@ -81,6 +81,9 @@ pub const VALIDATOR: &str = "PV_";
 /// The transient key whose value travels as the header's ACL token.
 pub const ACL_TOKEN: &str = "gdpr-token";
 
+/// The persistent key that says which retry a call is, of all hops that serve it: they don't retry theirs.
+pub const RETRY: &str = "RetryReq";
+
 /// Whether a bare string key has a meaning of its own, so that it can't be metainfo.
 pub(super) fn is_reserved(key: &str) -> bool {
     let prefixes = [PERSISTENT, TRANSIENT, BACKWARD, VALIDATOR];

@@ -174,3 +174,25 @@ fn message_kinds_are_text_or_a_raw_byte() {
     assert_eq!(kind(""), None);
     assert_eq!(message_kind(&Header::default()), None);
 }
+
+#[test]
+fn a_retry_says_so_to_every_hop() {
+    let now = Instant::now();
+    let mut context = Context::new("Echo", "ping");
+    context.attempt = context.attempt.further(2);
+    context.metainfo_mut().persistent.set(keys::RETRY, "1");
+    context.metainfo_mut().persistent.set("user", "7");
+    let mut header = Header::default();
+    write_request(&mut header, &context, MessageKind::Call, &Identity::default(), now);
+    let written = texts(&header);
+    assert_eq!(&written[2..], ["isn=Echo", "RPC_PERSIST_RetryReq=2", "RPC_PERSIST_user=7"]);
+
+    let read = read_request(Some(&header), &call("ping"), now);
+    assert_eq!(read.attempt.number, 2);
+    // A first attempt made on behalf of that retry forwards the mark.
+    let mut nested = Context::new("Next", "pong");
+    nested.metainfo_mut().persistent = read.metainfo().unwrap().persistent.clone();
+    let mut header = Header::default();
+    write_request(&mut header, &nested, MessageKind::Call, &Identity::default(), now);
+    assert_eq!(read_request(Some(&header), &call("pong"), now).attempt.number, 2);
+}

@@ -90,12 +90,12 @@ pub fn decode<T: Value>(raw: &Raw) -> Result<T> {
 }
 
 /// The error for a format that is not one of ours.
-pub(super) fn unknown_format(format: Format) -> Error {
+pub(crate) fn unknown_format(format: Format) -> Error {
     Error::internal(format!("format {} is neither Binary (0) nor Compact (1)", format.0))
 }
 
 /// The error of a failed decode, with what was decoded, the place and the limit.
-pub(super) fn decode_failed(error: DecodeError, what: &str, place: &str, limits: DecodeLimits) -> Error {
+pub(crate) fn decode_failed(error: DecodeError, what: &str, place: &str, limits: DecodeLimits) -> Error {
     let limit = match error {
         DecodeError::TooDeep => format!(" ({} levels)", limits.depth_max),
         DecodeError::OverBudget => format!(" ({} bytes)", limits.memory_max),

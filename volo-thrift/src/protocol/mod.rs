@@ -31,12 +31,16 @@ pub use compact::{CompactReader, CompactSizer, CompactWriter};
 pub use containers::{Map, Set};
 pub use field::{Field, FieldHead, Seen, Type};
 pub use message::{Exceptions, MethodResult, Success, Typed, decode};
+#[cfg(feature = "generic")]
+pub(crate) use message::{decode_failed, unknown_format};
 pub use read::{DecodeError, Reader, Slot};
 pub use scalar::{OrderedDouble, ParseUuidError, Uuid};
 #[cfg(feature = "pilota")]
 pub(crate) use scan::value_len;
 pub use scan::{Scan, Scanner};
 pub use sink::Sink;
+#[cfg(feature = "generic")]
+pub(crate) use transcode::item_type;
 pub use transcode::transcode;
 pub use unknown::UnknownFields;
 pub use value::Value;

@@ -219,8 +219,6 @@ pub enum DecodeError {
     BadVarint,
     /// The message is longer than the message limit.
     TooLong,
-    /// The bytes do not start with a message header of a known version.
-    BadHeader,
 }
 
 impl fmt::Display for DecodeError {
@@ -235,7 +233,6 @@ impl fmt::Display for DecodeError {
             DecodeError::OverBudget => "the message takes more memory than the decode budget",
             DecodeError::BadVarint => "a variable-length integer is too long",
             DecodeError::TooLong => "the message is longer than the limit",
-            DecodeError::BadHeader => "not a message header of a known version",
         })
     }
 }

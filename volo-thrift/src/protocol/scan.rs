@@ -1,9 +1,9 @@
-//! Finds where an encoded value or message ends, without building anything.
+//! Finds where an encoded value ends, without building anything.
 //!
-//! A message without a length in front is delimited this way: push style, given all bytes so far, it walks on from
+//! A struct without a length in front is delimited this way: push style, given all bytes so far, the walk goes on from
 //! where it was and says whether they are enough. Long strings and lists of fixed-width elements are jumped over,
-//! so no byte is looked at twice, but for the few of a head that was cut. Skipping an unknown field is the same walk over bytes that
-//! are all there.
+//! so no byte is looked at twice, but for the few of a head that was cut. Skipping an unknown field is the same walk
+//! over bytes that are all there.
 
 use volo_core::DecodeLimits;
 
@@ -15,13 +15,13 @@ const NO_LIMITS: DecodeLimits = DecodeLimits { depth_max: 0, memory_max: 0 };
 /// What a [`Scanner`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scan {
-    /// The message takes this many bytes.
+    /// The struct takes this many bytes.
     Complete(usize),
-    /// The message takes at least this many bytes, more than there are.
+    /// The struct takes at least this many bytes, more than there are.
     Partial(usize),
 }
 
-/// Walks one message that arrives piece by piece.
+/// Walks one struct that arrives piece by piece.
 #[derive(Debug)]
 pub struct Scanner {
     protocol: Protocol,
@@ -29,7 +29,6 @@ pub struct Scanner {
     len_max: usize,
     /// Bytes walked over; beyond the bytes so far while a jump waits for them.
     at: usize,
-    header: bool,
     open: Vec<Open>,
 }
 
@@ -45,37 +44,17 @@ enum Open {
 }
 
 impl Scanner {
-    /// A scanner for a message: its header and one struct of at most `depth_max` levels, `len_max` bytes in all.
-    pub fn message(protocol: Protocol, depth_max: u32, len_max: usize) -> Self {
-        Scanner { header: true, ..Scanner::value(protocol, Type::Struct, depth_max, len_max) }
-    }
-
-    /// A scanner for one struct of at most `depth_max` levels and `len_max` bytes, without any header.
+    /// A scanner for one struct of at most `depth_max` levels and `len_max` bytes.
     pub fn structure(protocol: Protocol, depth_max: u32, len_max: usize) -> Self {
-        Scanner::value(protocol, Type::Struct, depth_max, len_max)
+        let open = vec![Open::Items { types: [Type::Struct; 2], left: 1 }];
+        Scanner { protocol, depth_max: depth_max as usize, len_max, at: 0, open }
     }
 
-    fn value(protocol: Protocol, value: Type, depth_max: u32, len_max: usize) -> Self {
-        let open = vec![Open::Items { types: [value; 2], left: 1 }];
-        Scanner { protocol, depth_max: depth_max as usize, len_max, at: 0, header: false, open }
-    }
-
-    /// Walks on; `bytes` are all bytes since the start of the message, whatever follows it included.
+    /// Walks on; `bytes` are all bytes since the start of the struct, whatever follows it included.
     ///
     /// # Errors
-    /// When they can't become a message within the limits. Scanning further is pointless then.
+    /// When they can't become a struct within the limits. Scanning further is pointless then.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Scan, DecodeError> {
-        if self.header {
-            let header = match self.protocol {
-                Protocol::Binary => binary_header(bytes, self.len_max),
-                Protocol::Compact => compact_header(bytes, self.len_max),
-            };
-            match header {
-                Ok(len) => (self.at, self.header) = (len, false),
-                Err(DecodeError::UnexpectedEnd) => return self.partial(bytes.len() + 1),
-                Err(error) => return Err(error),
-            }
-        }
         let start = self.at;
         let Some(rest) = bytes.get(start..) else {
             return self.partial(start);
@@ -214,7 +193,7 @@ pub(crate) fn value_len(
     }
     // This value is one level, so there is one less for those inside.
     let (depth_max, len_max) = (depth_max as usize - 1, bytes.len());
-    let mut scanner = Scanner { protocol, depth_max, len_max, at, header: false, open: vec![open] };
+    let mut scanner = Scanner { protocol, depth_max, len_max, at, open: vec![open] };
     match scanner.advance(bytes) {
         Ok(Scan::Complete(len)) => Ok(len),
         Ok(Scan::Partial(_)) => Err(DecodeError::UnexpectedEnd),
@@ -314,41 +293,4 @@ fn width(protocol: Protocol, value: Type) -> Option<usize> {
         0 => None,
         width => Some(width.into()),
     }
-}
-
-/// Bytes of a Binary message header: strict (version and type, name, sequence id) or old (name, type, sequence id).
-fn binary_header(bytes: &[u8], len_max: usize) -> Result<usize, DecodeError> {
-    let word = |at: usize| {
-        let word = bytes.get(at..at + 4).and_then(|word| word.first_chunk());
-        word.map(|word| u32::from_be_bytes(*word)).ok_or(DecodeError::UnexpectedEnd)
-    };
-    let first = word(0)?;
-    let (name, around) = match first >> 16 {
-        0x8001 => (word(4)?, 12),
-        0x8000.. => return Err(DecodeError::BadHeader),
-        _ => (first, 9),
-    };
-    let len = (name as usize).saturating_add(around);
-    if len > len_max {
-        return Err(DecodeError::TooLong);
-    }
-    if len > bytes.len() { Err(DecodeError::UnexpectedEnd) } else { Ok(len) }
-}
-
-/// Bytes of a Compact message header: magic number, version and type, sequence id, name.
-fn compact_header(bytes: &[u8], len_max: usize) -> Result<usize, DecodeError> {
-    let version_ok = bytes.first().is_none_or(|magic| *magic == 0x82)
-        && bytes.get(1).is_none_or(|version| version & 0x1f == 1);
-    if !version_ok {
-        return Err(DecodeError::BadHeader);
-    }
-    let rest = bytes.get(2..).ok_or(DecodeError::UnexpectedEnd)?;
-    let mut reader = CompactReader::borrowed(rest, NO_LIMITS);
-    reader.text_head()?; // the sequence id, encoded like a length
-    let name = reader.text_head()?;
-    let len = name.saturating_add(2 + reader.position());
-    if len > len_max {
-        return Err(DecodeError::TooLong);
-    }
-    if len > bytes.len() { Err(DecodeError::UnexpectedEnd) } else { Ok(len) }
 }

@@ -119,7 +119,7 @@ fn copy_map<R: Reader, W: Writer>(reader: &mut R, writer: W) -> Result<W, Decode
 }
 
 /// The type behind a code; an empty container may have none.
-fn item_type(code: u8, count: usize) -> Result<Type, DecodeError> {
+pub(crate) fn item_type(code: u8, count: usize) -> Result<Type, DecodeError> {
     match Type::from_code(code) {
         Some(item) => Ok(item),
         None if count == 0 => Ok(Type::I8),

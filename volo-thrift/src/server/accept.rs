@@ -27,9 +27,12 @@ pub(super) async fn serve(core: Arc<Core>, listener: Listener, stop: impl Future
     let connections_max = core.limits.connections_max.unwrap_or_else(resources::connections_max);
     tracing::info!(%address, connections_max, "serving");
     let drain_timeout = core.limits.drain_timeout;
-    let accepting = accept_all(core, listener, &shutdown, connections_max);
-    until(stop, accepting).await; // drops the listener: new connections are refused from now on
+    until(stop, accept_all(&core, &listener, &shutdown, connections_max)).await;
+    let backlog = listener.into_backlog(); // new connections are refused from now on
     shutdown.drain();
+    for link in backlog {
+        tokio::spawn(Connection::new(link, core.clone(), shutdown.watch()));
+    }
     tracing::info!(%address, live = shutdown.live(), "draining");
     if timeout(drain_timeout, shutdown.finished()).await.is_err() {
         tracing::warn!(%address, live = shutdown.live(), "drain_timeout passed, calls are given up");
@@ -50,7 +53,7 @@ async fn until(stop: impl Future<Output = ()>, endless: impl Future<Output = ()>
 }
 
 /// Gives each connection a task of its own. At the limit, further ones wait in the listener's queue.
-async fn accept_all(core: Arc<Core>, listener: Listener, shutdown: &Shutdown, connections_max: usize) {
+async fn accept_all(core: &Arc<Core>, listener: &Listener, shutdown: &Shutdown, connections_max: usize) {
     let permits = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     let mut pause = PAUSE_MIN;
     while let Ok(permit) = permits.clone().acquire_owned().await {

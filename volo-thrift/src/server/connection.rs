@@ -32,7 +32,7 @@ use super::{
     framer::WatchedFramer,
     job::{Calls, Job},
     reply::{Reply, Ticket},
-    stall::{Sight, Stalls},
+    stall::{Sight, Stall, Stalls},
 };
 use crate::wire::{self, Dialect, Header, Incoming, WireError};
 
@@ -70,6 +70,8 @@ pub(super) struct Connection {
     unwritten: Option<Box<Reply>>,
     /// How to tell the peer of a shutdown by itself, if it can take that.
     notify: Option<Dialect>,
+    /// The dialect of a client of ours: it announced itself.
+    kin: Option<Dialect>,
     peer_ended: bool,
     frames: u64,
     /// The memory of reply headers.
@@ -105,6 +107,7 @@ impl Connection {
             backlog: None,
             unwritten: None,
             notify: None,
+            kin: None,
             peer_ended: false,
             frames: 0,
             header: Header::default(),
@@ -233,6 +236,7 @@ impl Connection {
                 None => {
                     let late = matches!(self.stage, Stage::Refusing(_));
                     let ticket = Ticket::new(&incoming, arrived, late, &self.core);
+                    self.kin = self.kin.or(ticket.kin.then_some(incoming.dialect));
                     self.start_or_hold(cx, turn, ticket, incoming)
                 }
                 Some(hello) => self.answer(cx, turn, Some(hello)),
@@ -355,6 +359,11 @@ impl Connection {
         };
         self.stalls.look(turn.now, &sight);
         let (at, stall) = self.stalls.next(&self.core.limits);
+        if at <= turn.now && stall == Stall::Idle && self.stage.is_open() {
+            self.stage = Stage::Finishing; // a call may cross the end, as in a shutdown
+            turn.again = true;
+            return Ok(());
+        }
         if at <= turn.now {
             return Err(Error::timeout(stall.to_string()));
         }

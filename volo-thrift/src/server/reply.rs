@@ -39,6 +39,8 @@ pub(super) struct Ticket {
     checksum: bool,
     /// What the reply says of the server itself.
     greeting: Option<Pair>,
+    /// Whether the caller is a client of ours.
+    pub(super) kin: bool,
     /// Whether the reply may overtake, and be overtaken by, others.
     pub(super) may_overtake: bool,
     /// Bytes that the request holds.
@@ -63,6 +65,7 @@ impl Ticket {
             greeting: header
                 .filter(|header| Advert::is_wanted(header))
                 .map(|_| (keys::ADVERT, core.advert.clone())),
+            kin: header.is_some_and(Advert::is_announced),
             may_overtake,
             frame_len: incoming.body.bytes.len(),
             arrived,
@@ -217,6 +220,14 @@ impl Reply {
         let head = MessageHead::new(MessageKind::Reply, "none", 0);
         let mut reply = Reply::plain(dialect, head, empty(dialect));
         reply.mark_closing();
+        reply
+    }
+
+    /// The frame that tells a client of ours that its calls without an answer were not executed; the last one on its
+    /// connection.
+    pub(super) fn farewell(dialect: Dialect) -> Self {
+        let mut reply = Reply::closing(dialect);
+        reply.notes.not_executed = true;
         reply
     }
 

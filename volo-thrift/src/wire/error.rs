@@ -24,7 +24,6 @@ struct Inner {
     dialect: Option<Dialect>,
     name: FastStr,
     sequence_id: i32,
-    in_step: bool,
     farewell: &'static [u8],
     needed: Option<usize>,
 }
@@ -38,7 +37,6 @@ impl WireError {
             dialect: None,
             name: FastStr::empty(),
             sequence_id: 0,
-            in_step: false,
             farewell: &[],
             needed: None,
         }))
@@ -87,12 +85,6 @@ impl WireError {
         self
     }
 
-    /// Says that the end of the frame is known nevertheless.
-    pub(super) fn in_step(mut self) -> Self {
-        self.0.in_step = true;
-        self
-    }
-
     /// The wire error that made a transport fail, if it was one.
     pub fn of(error: &Error) -> Option<&WireError> {
         error.source().and_then(|source| source.downcast_ref())
@@ -121,11 +113,6 @@ impl WireError {
     /// The call's sequence id, 0 if unknown.
     pub fn sequence_id(&self) -> i32 {
         self.0.sequence_id
-    }
-
-    /// Whether the next message can still be found, so that the connection may live on.
-    pub fn is_in_step(&self) -> bool {
-        self.0.in_step
     }
 
     /// What to say to a peer that doesn't speak Thrift at all, in its own protocol, before the connection is closed;

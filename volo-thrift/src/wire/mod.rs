@@ -96,7 +96,7 @@ pub struct Incoming {
 /// is needed to answer it.
 pub fn parse(frame: Bytes, dialect: Dialect, limits: &Limits) -> Result<Incoming, WireError> {
     let mut known = Known { dialect, sequence_id: 0 };
-    known.parse(frame, limits).map_err(|error| error.within(known.dialect, known.sequence_id).in_step())
+    known.parse(frame, limits).map_err(|error| error.within(known.dialect, known.sequence_id))
 }
 
 /// What is known about a frame so far, for the error's sake.

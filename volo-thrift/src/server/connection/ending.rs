@@ -17,6 +17,9 @@ const FAREWELL: Duration = Duration::from_millis(50);
 /// How long the peer may take to end its side, so that the last replies aren't lost in a reset.
 const LINGER: Duration = Duration::from_millis(100);
 
+/// How long a peer may still send that never sent anything: it has no reply to lose, and can't be told anything.
+const FIRST_WORD: Duration = FAREWELL.saturating_add(LINGER);
+
 /// How far the connection is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -29,7 +32,7 @@ pub(super) enum Stage {
     Refusing(Instant),
     /// No more is read; what is under way is answered.
     Finishing,
-    /// This side of the stream is being ended.
+    /// This side of the stream is being ended; before, the peer is told so if it knows that word.
     Closing,
     /// What the peer still sends is thrown away, until then at most.
     Lingering(Instant),
@@ -88,18 +91,33 @@ impl Connection {
         }
     }
 
+    /// Tells a peer of our kind that its calls without an answer were not executed. All others have theirs by now, and
+    /// nothing is read from here on.
+    fn take_leave(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let Some(dialect) = self.kin.filter(|_| !self.peer_ended) else { return Ok(()) };
+        let mut leave = Reply::farewell(dialect);
+        // There is room, as all was flushed; if not, the peer just learns less.
+        let written = leave.poll_write(cx, &mut *self.link, &mut self.header, &self.core.limits);
+        if let Poll::Ready(written) = written { written } else { Ok(()) }
+    }
+
     /// Goes on to the next stage once this one has nothing left to do; true when the connection is over.
     pub(super) fn advance(&mut self, cx: &mut Context<'_>, turn: &mut Turn, flushed: bool) -> Result<bool> {
         loop {
             let quiet = self.is_quiet();
             self.stage = match self.stage {
                 // All there was has been taken.
-                Stage::Draining(_) if !turn.again => Stage::Refusing(turn.now + FAREWELL),
+                Stage::Draining(_) if !turn.again => {
+                    Stage::Refusing(turn.now + if self.written() == 0 { FIRST_WORD } else { FAREWELL })
+                }
                 Stage::Refusing(until) if turn.now >= until && quiet => Stage::Finishing,
-                Stage::Finishing if quiet && flushed => Stage::Closing,
+                Stage::Finishing if quiet && flushed => {
+                    self.take_leave(cx)?;
+                    Stage::Closing
+                }
                 Stage::Closing => match self.link.poll_close(cx)? {
                     Poll::Pending => return Ok(false),
-                    Poll::Ready(()) if self.peer_ended => return Ok(true),
+                    Poll::Ready(()) if self.peer_ended || self.written() == 0 => return Ok(true),
                     Poll::Ready(()) => Stage::Lingering(turn.now + LINGER),
                 },
                 Stage::Lingering(until) => return Ok(turn.now >= until || self.discard(cx, turn)),

@@ -1,0 +1,29 @@
+//! What the framework's tracers measure, where operators can see it: metrics with an endpoint for Prometheus, and
+//! spans in an OpenTelemetry collector.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), volo_telemetry::Error> {
+//! use volo_core::layers::trace::{SpanTracer, TraceLayer};
+//! use volo_telemetry::MetricsTracer;
+//!
+//! // Once per process, on its runtime; Prometheus scrapes http://127.0.0.1:9464/metrics.
+//! volo_telemetry::prometheus::install(([127, 0, 0, 1], 9464))?;
+//! // On a server: `Server::layer(…)`; on a client: `layer_outer(TraceLayer::client(…))`.
+//! let layer = TraceLayer::server((SpanTracer, MetricsTracer::calls()));
+//! # Ok(())
+//! # }
+//! ```
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod error;
+mod metrics;
+#[cfg(feature = "otel")]
+pub mod otel;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
+
+pub use self::{
+    error::Error,
+    metrics::{MetricsCall, MetricsTracer},
+};

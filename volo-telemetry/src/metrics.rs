@@ -1,0 +1,236 @@
+//! Durations, calls under way and bytes, through the `metrics` facade.
+//!
+//! Finding a series by its labels costs more than the call it counts, so each is looked up once and kept. A peer can
+//! make up names of methods; what doesn't fit into the table is counted as `_OTHER`.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::Hash,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use faststr::FastStr;
+use metrics::{Counter, Gauge, Histogram, Label, Unit};
+use volo_core::{
+    Address, Context,
+    layers::trace::{Side, Stats, Status, TracedCall, Tracer},
+};
+
+/// Methods and, for each, endings (and peers) with a series of their own.
+const SERIES_MAX: usize = 4096;
+
+const OTHER: FastStr = FastStr::from_static_str("_OTHER");
+
+/// Counts and times calls.
+///
+/// | metric | kind | labels |
+/// |---|---|---|
+/// | `rpc.client.call.duration`, `rpc.server.call.duration` | histogram, seconds | `rpc.system.name`, `rpc.method` (`Service/method`), `rpc.response.status_code`, `error.type` of failures |
+/// | `rpc.client.call.active`, `rpc.server.call.active` | gauge | `rpc.system.name`, `rpc.method` |
+/// | `rpc.client.call.received`, `rpc.server.call.received` | counter, bytes | the same |
+///
+/// [`MetricsTracer::attempts`] counts `rpc.client.attempt.…` instead, by `server.address` and `rpc.attempt`
+/// (`first`, `retry`) too: whom the balancer picks, and how much is sent again.
+pub struct MetricsTracer {
+    per_attempt: bool,
+    methods: Table<(Side, FastStr, FastStr), Arc<Method>>,
+}
+
+impl MetricsTracer {
+    /// For a [`TraceLayer`](volo_core::layers::trace::TraceLayer) that sees whole calls: outer ones of a client, any of
+    /// a server.
+    pub fn calls() -> Self {
+        MetricsTracer { per_attempt: false, methods: Table::default() }
+    }
+
+    /// For one that sees each attempt at a call: inner ones of a client.
+    pub fn attempts() -> Self {
+        MetricsTracer { per_attempt: true, methods: Table::default() }
+    }
+
+    fn method(&self, side: Side, service: &FastStr, method: &FastStr) -> Arc<Method> {
+        let key = (side, service.clone(), method.clone());
+        let other = || (side, OTHER, OTHER);
+        self.methods.get_or_insert(key, other, |(side, service, method)| {
+            Arc::new(Method::new(*side, self.per_attempt, service, method))
+        })
+    }
+}
+
+impl fmt::Debug for MetricsTracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetricsTracer").field("per_attempt", &self.per_attempt).finish_non_exhaustive()
+    }
+}
+
+impl Tracer for MetricsTracer {
+    type Call = MetricsCall;
+
+    fn start(&self, side: Side, context: &mut Context) -> MetricsCall {
+        let method = self.method(side, &context.service, &context.method);
+        method.active.increment(1.0);
+        MetricsCall { method }
+    }
+}
+
+/// A call that is counted.
+pub struct MetricsCall {
+    method: Arc<Method>,
+}
+
+impl TracedCall for MetricsCall {
+    fn finish(self, stats: &Stats<'_>) {
+        let method = &self.method;
+        method.active.decrement(1.0);
+        method.duration(stats).record(stats.duration.as_secs_f64());
+        let received = match stats.side {
+            Side::Client => stats.response_bytes,
+            Side::Server => stats.request_bytes,
+        };
+        if let Some(bytes) = received {
+            method.received.increment(bytes as u64);
+        }
+    }
+}
+
+impl fmt::Debug for MetricsCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetricsCall").finish_non_exhaustive()
+    }
+}
+
+/// The series of one method.
+struct Method {
+    per_attempt: bool,
+    names: Names,
+    labels: Vec<Label>,
+    active: Gauge,
+    received: Counter,
+    durations: Table<Series, Histogram>,
+}
+
+/// What tells durations of a method apart.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Series {
+    status: Status,
+    success: bool,
+    retry: bool,
+    address: Option<Address>,
+}
+
+impl Method {
+    fn new(side: Side, per_attempt: bool, service: &str, method: &str) -> Self {
+        let names = names(side, per_attempt);
+        let labels = vec![
+            Label::new("rpc.system.name", "thrift"),
+            Label::new("rpc.method", format!("{service}/{method}")),
+        ];
+        metrics::describe_histogram!(names.duration, Unit::Seconds, "How long calls took.");
+        metrics::describe_gauge!(names.active, "Calls under way.");
+        metrics::describe_counter!(names.received, Unit::Bytes, "Bytes of messages received.");
+        Method {
+            per_attempt,
+            active: metrics::gauge!(names.active, labels.clone()),
+            received: metrics::counter!(names.received, labels.clone()),
+            names,
+            labels,
+            durations: Table::default(),
+        }
+    }
+
+    fn duration(&self, stats: &Stats<'_>) -> Histogram {
+        let mut series =
+            Series { status: stats.status(), success: stats.is_success(), retry: false, address: None };
+        if self.per_attempt {
+            series.retry = stats.attempt > 0;
+            series.address = stats.peer.map(|peer| peer.address.clone());
+        }
+        let anywhere = || Series { address: None, ..series.clone() };
+        self.durations.get_or_insert(series.clone(), anywhere, |series| self.register(series))
+    }
+
+    fn register(&self, series: &Series) -> Histogram {
+        let mut labels = self.labels.clone();
+        labels.push(Label::from_static_parts("rpc.response.status_code", series.status.as_str()));
+        if !series.success {
+            labels.push(Label::from_static_parts("error.type", series.status.as_str()));
+        }
+        if self.per_attempt {
+            let kind = if series.retry { "retry" } else { "first" };
+            labels.push(Label::from_static_parts("rpc.attempt", kind));
+        }
+        if let Some(address) = &series.address {
+            labels.push(Label::new("server.address", address.to_string()));
+        }
+        metrics::histogram!(self.names.duration, labels)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Names {
+    duration: &'static str,
+    active: &'static str,
+    received: &'static str,
+}
+
+fn names(side: Side, per_attempt: bool) -> Names {
+    match (side, per_attempt) {
+        (Side::Client, false) => Names {
+            duration: "rpc.client.call.duration",
+            active: "rpc.client.call.active",
+            received: "rpc.client.call.received",
+        },
+        (Side::Client, true) => Names {
+            duration: "rpc.client.attempt.duration",
+            active: "rpc.client.attempt.active",
+            received: "rpc.client.attempt.received",
+        },
+        (Side::Server, _) => Names {
+            duration: "rpc.server.call.duration",
+            active: "rpc.server.call.active",
+            received: "rpc.server.call.received",
+        },
+    }
+}
+
+/// Values made on first use; once it is full, those of the fallback key are used.
+struct Table<K, V>(RwLock<HashMap<K, V, foldhash::fast::RandomState>>);
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Table(RwLock::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Table<K, V> {
+    fn get_or_insert(&self, key: K, fallback: impl FnOnce() -> K, make: impl FnOnce(&K) -> V) -> V {
+        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return known.clone();
+        }
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let key = if entries.len() < SERIES_MAX || entries.contains_key(&key) { key } else { fallback() };
+        if let Some(known) = entries.get(&key) {
+            return known.clone();
+        }
+        let made = make(&key);
+        entries.insert(key, made.clone());
+        made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_names_share_one_entry() {
+        let table = Table::<u32, u32>::default();
+        for key in 0..2 * SERIES_MAX as u32 {
+            let value = table.get_or_insert(key, || u32::MAX, |key| *key);
+            assert_eq!(value, if key < SERIES_MAX as u32 { key } else { u32::MAX });
+        }
+        assert_eq!(table.0.read().unwrap().len(), SERIES_MAX + 1);
+        assert_eq!(table.get_or_insert(7, || u32::MAX, |_| 0), 7);
+    }
+}
