@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod cmd;
+mod config_edit;
 mod framework;
 mod git;
 mod paths;
@@ -11,6 +12,7 @@ mod project;
 mod report;
 mod scaffold;
 mod sync;
+mod vendor;
 mod write;
 
 use std::process::ExitCode;
@@ -32,6 +34,7 @@ enum Command {
     Check(cmd::check::Args),
     Fmt(cmd::fmt::Args),
     Breaking(cmd::breaking::Args),
+    Idl(cmd::idl::Args),
     Gen(cmd::generate::Args),
 }
 
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Check(args) => cmd::check::run(&args),
         Command::Fmt(args) => cmd::fmt::run(&args),
         Command::Breaking(args) => cmd::breaking::run(&args),
+        Command::Idl(args) => cmd::idl::run(&args),
         Command::Gen(args) => cmd::generate::run(&args),
     }
     .into()

@@ -4,6 +4,7 @@ pub(crate) mod breaking;
 pub(crate) mod check;
 pub(crate) mod fmt;
 pub(crate) mod generate;
+pub(crate) mod idl;
 pub(crate) mod init;
 pub(crate) mod sync;
 
