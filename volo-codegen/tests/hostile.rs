@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use random::{Random, mutate, seed_files};
 use volo_codegen::Loaded;
+use volo_codegen::breaking::{Level, Policy, Side, Version, compare};
 use volo_codegen::diag::{has_errors, render};
 use volo_codegen::source::MemorySource;
 
@@ -22,16 +23,24 @@ fn mutated_files_are_survived() {
             let seeds = seeds.clone();
             on_small_stack(move || {
                 let mut accepted = 0;
+                let mut last: Option<Loaded> = None;
                 let mut source = MemorySource::new(seeds.clone());
                 for number in (worker..MUTATIONS).step_by(4) {
                     let mut random = Random::new(number);
                     let (path, text) = mutate(&seeds, &mut random);
                     // Others stay as they are, so that includes lead somewhere.
                     let path = path.replace(".thrift", "_.thrift");
-                    source.insert(&path, text);
+                    source.insert(&path, text.clone());
                     let loaded = volo_codegen::load(&[&path], &source);
                     check(&loaded, number % 16 == 0);
-                    accepted += usize::from(loaded.model.is_some());
+                    drop(volo_codegen::format(&path, &String::from_utf8_lossy(&text)));
+                    let Some(model) = &loaded.model else { continue };
+                    accepted += 1;
+                    drop(volo_codegen::lint(model, &loaded.sources));
+                    if let Some(last) = &last {
+                        compare_both(last, &loaded);
+                    }
+                    last = Some(loaded);
                 }
                 accepted
             })
@@ -41,6 +50,24 @@ fn mutated_files_are_survived() {
     println!("hostile: {accepted} of {MUTATIONS} mutated files still compile");
     // Mutations that never leave a valid file would test the lexer alone.
     assert!(accepted as u64 > MUTATIONS / 50 && (accepted as u64) < MUTATIONS);
+}
+
+/// Compares two files in both directions; what was found must have a place.
+fn compare_both(one: &Loaded, other: &Loaded) {
+    for (old, new) in [(one, other), (other, one), (one, one)] {
+        let (Some(old_model), Some(new_model)) = (&old.model, &new.model) else { continue };
+        let (old_version, new_version) = (
+            Version { model: old_model, sources: &old.sources },
+            Version { model: new_model, sources: &new.sources },
+        );
+        let changes = compare(old_version, new_version, Level::Source, &Policy::default());
+        assert!(!std::ptr::eq(old, new) || changes.is_empty(), "{changes:?}");
+        for change in changes {
+            let sources = if change.side == Side::New { &new.sources } else { &old.sources };
+            let label = &change.diagnostic.labels[0];
+            assert!(sources.file(label.span.file).text.get(label.span.range()).is_some(), "{change:?}");
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod breaking;
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod fmt;
 pub(crate) mod generate;
 pub(crate) mod idl;
