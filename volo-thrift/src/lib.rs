@@ -25,9 +25,11 @@ mod serialize;
 pub mod server;
 pub mod wire;
 
+pub use bytes::Bytes;
 pub use client::{CallOpt, Client, ClientBuilder};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
+pub use faststr::FastStr;
 pub use limits::Limits;
 pub use method::{HandlerFuture, Method, Service};
 pub use server::Server;

@@ -1,16 +1,12 @@
 //! `volo gen`: Rust code for IDL files.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use volo_codegen::diag;
 use volo_codegen::source::FileSource;
 use volo_codegen::{Files, Options, compile};
 
 use super::Status;
-
-/// Findings that say that a file could not be read, rather than what is wrong in it.
-const UNREADABLE: [&str; 2] = ["missing-file", "unreadable-file"];
+use crate::report;
 
 /// Generates Rust code for IDL files and all they include.
 #[derive(Debug, clap::Args)]
@@ -69,12 +65,9 @@ impl Args {
 pub(crate) fn run(args: &Args) -> Status {
     let roots: Vec<&str> = args.files.iter().map(String::as_str).collect();
     let compiled = compile(&roots, &FileSource::new(args.include_dirs.clone()), &args.options());
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    eprint!("{}", diag::render(&compiled.diagnostics, &compiled.sources, colour));
+    report::show(&compiled.diagnostics, &compiled.sources);
     let Some(files) = compiled.files else {
-        let unreadable = |code| UNREADABLE.contains(&code);
-        let only_roots = compiled.diagnostics.iter().any(|d| unreadable(d.code) && d.labels.is_empty());
-        return if only_roots { Status::Unusable } else { Status::Findings };
+        return report::status_of(&compiled.diagnostics);
     };
     for file in &files {
         let path = args.out_dir.join(&file.path);

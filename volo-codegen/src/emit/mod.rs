@@ -10,6 +10,7 @@ mod enums;
 mod graph;
 mod lints;
 mod names;
+pub(crate) mod outline;
 mod serde;
 mod service;
 mod structs;
