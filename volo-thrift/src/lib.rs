@@ -21,7 +21,7 @@ mod serialize;
 pub mod server;
 pub mod wire;
 
-pub use client::{CallOpt, Client, ClientBuilder};
+pub use client::{CallOpt, Client, ClientBuilder, Target};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use limits::Limits;
