@@ -56,8 +56,7 @@ impl Core {
             return Err(ApplicationException::from(&expired(&context)));
         }
         let route = self.router.find(&context.service, &context.method)?;
-        context.service = route.service_name();
-        context.method = route.method_name();
+        route.name(&mut context);
         context.oneway |= route.method.oneway;
         context.peer = Some(peer.clone());
         Ok((route, Request::new(context, Body::Raw(body))))
