@@ -26,7 +26,7 @@ pub mod server;
 pub mod wire;
 
 pub use bytes::Bytes;
-pub use client::{CallOpt, Client, ClientBuilder};
+pub use client::{CallOpt, Client, ClientBuilder, Target};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use faststr::FastStr;
