@@ -69,18 +69,24 @@ impl<T: Value> Decode for Typed<T> {
 /// When the bytes aren't a valid `T` or pass a limit. The text names the field, the byte and the limit.
 pub fn decode<T: Value>(raw: &Raw) -> Result<T> {
     let mut value = T::default();
+    decode_into(&mut value, raw)?;
+    Ok(value)
+}
+
+#[inline(always)]
+fn decode_into<T: Value>(value: &mut T, raw: &Raw) -> Result<()> {
     let (error, place) = match Protocol::from_format(raw.format) {
         Some(Protocol::Binary) => {
             let mut reader = BinaryReader::new(&raw.bytes, raw.limits);
             match value.decode(&mut reader) {
-                Ok(()) => return Ok(value),
+                Ok(()) => return Ok(()),
                 Err(error) => (error, reader.place()),
             }
         }
         Some(Protocol::Compact) => {
             let mut reader = CompactReader::new(&raw.bytes, raw.limits);
             match value.decode(&mut reader) {
-                Ok(()) => return Ok(value),
+                Ok(()) => return Ok(()),
                 Err(error) => (error, reader.place()),
             }
         }
