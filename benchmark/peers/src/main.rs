@@ -5,7 +5,6 @@
 //! Every suite runs alone and prints a table, or with `--json` one line per figure. Servers, clients and the count
 //! under callgrind are this same program, started by itself with another first word.
 
-mod allocations;
 mod build;
 mod callgrind;
 mod codec;
@@ -15,10 +14,12 @@ mod rpc;
 
 use std::{env, process::ExitCode};
 
+use heap_meter::CallsMeter;
+use mimalloc::MiMalloc;
 use report::Report;
 
 #[global_allocator]
-static ALLOCATOR: allocations::Counting = allocations::Counting;
+static ALLOCATOR: CallsMeter<MiMalloc> = CallsMeter::over(MiMalloc);
 
 const USAGE: &str = "usage: peers codec|rpc|build [--json] [--quick] [--rounds=N] [CASE…]";
 

@@ -203,7 +203,16 @@ pub(super) fn frame(bytes: &[u8], message_max: usize) -> Result<Frame, WireError
     if u16::from_be_bytes(magic) != MAGIC {
         return Err(WireError::protocol("peer's message has no TTHeader"));
     }
-    framed::frame(bytes, message_max)
+    match framed::frame(bytes, message_max)? {
+        Frame::Partial(len) if bytes.len() < FRONT => Ok(Frame::Partial(len.min(FRONT))),
+        frame => Ok(frame),
+    }
+}
+
+/// Bytes of the front and the header at the start of `bytes`, if there are enough to tell.
+pub(super) fn head(bytes: &[u8]) -> Option<usize> {
+    let [.., high, low] = bytes.first_chunk::<FRONT>()?;
+    Some(FRONT + usize::from(u16::from_be_bytes([*high, *low])) * WORD)
 }
 
 /// Reads a count and so many pairs of texts.
