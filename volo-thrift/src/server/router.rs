@@ -59,6 +59,7 @@ impl Route {
             method: Method::new("", ""),
             blocking: false,
             pace: Pace::default(),
+            reply: None, // the method is another one each time
         }
     }
 
