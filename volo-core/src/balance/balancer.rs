@@ -13,7 +13,7 @@ use std::{
 use arc_swap::ArcSwap;
 use faststr::FastStr;
 
-use super::{Ask, Endpoint, Instance, LoadBalance, Random, Snapshot};
+use super::{Ask, Endpoint, Instance, LoadBalance, Random, Snapshot, latency::Decay};
 use crate::{Request, Retry, discover::Feed, layers::Verdict};
 
 /// How often, at most, instances that are out or coming back are looked at.
@@ -23,7 +23,7 @@ const REFRESH_NS: u64 = 20_000_000;
 pub struct Balancer {
     options: LoadBalance,
     /// Over what time latencies are remembered; `None` if nobody asks for them.
-    latency_decay_ns: Option<u64>,
+    latency_decay: Option<Decay>,
     /// Longer calls count as failures.
     slow_after_ns: Option<u64>,
     snapshot: ArcSwap<Snapshot>,
@@ -51,7 +51,7 @@ impl Balancer {
     fn with_feed(options: LoadBalance, feed: Option<Feed>) -> Arc<Self> {
         let slow_after = options.ejection.as_ref().and_then(|ejection| ejection.slow_after);
         Arc::new(Balancer {
-            latency_decay_ns: options.policy.latency_decay_ns(),
+            latency_decay: options.policy.latency_decay().map(Decay::over),
             slow_after_ns: slow_after.map(|slow| u64::try_from(slow.as_nanos()).unwrap_or(u64::MAX)),
             snapshot: ArcSwap::from_pointee(Snapshot::new(&*options.policy, Vec::new())),
             total: options.policy.counts_total().then(Arc::default),
@@ -122,11 +122,11 @@ impl Balancer {
         if self.is_timed() {
             let now_ns = self.now_ns();
             let took_ns = now_ns.saturating_sub(start_ns);
-            if let Some(decay_ns) = self.latency_decay_ns {
+            if let Some(decay) = self.latency_decay {
                 // A call that failed says nothing of how fast the instance is, unless it took long to do so.
-                let mean_ns = endpoint.stats.latency.at(now_ns, decay_ns);
+                let mean_ns = endpoint.stats.latency.at(now_ns, decay);
                 if verdict == Verdict::Success || (mean_ns > 0.0 && took_ns as f64 > mean_ns) {
-                    endpoint.stats.latency.record(now_ns, took_ns, decay_ns);
+                    endpoint.stats.latency.record(now_ns, took_ns, decay);
                 }
             }
             if self.slow_after_ns.is_some_and(|slow| took_ns > slow) {
@@ -176,7 +176,7 @@ impl Balancer {
     }
 
     fn is_timed(&self) -> bool {
-        self.latency_decay_ns.is_some() || self.slow_after_ns.is_some()
+        self.latency_decay.is_some() || self.slow_after_ns.is_some()
     }
 
     fn now_ns(&self) -> u64 {

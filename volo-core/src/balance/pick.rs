@@ -1,6 +1,6 @@
 //! What a picker is, and the list it picks from.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{Endpoint, Random, ejection::Standing};
 use crate::{Attempt, Request};
@@ -16,8 +16,8 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Over how many nanoseconds latencies are remembered; `None` if nobody asks for them.
-    fn latency_decay_ns(&self) -> Option<u64> {
+    /// Over what time latencies are remembered; `None` if nobody asks for them.
+    fn latency_decay(&self) -> Option<Duration> {
         None
     }
 
@@ -65,12 +65,14 @@ impl<'a> Ask<'a> {
 
     /// Whether the endpoint may be picked: not ejected, and not tried before by an attempt at the same call. One that
     /// just came back from ejection gets a part of its picks; so ask once for each time it comes into question.
+    #[inline]
     pub fn accepts(&mut self, endpoint: &Endpoint) -> bool {
         let share = endpoint.stats.standing.share();
         (share == Standing::FULL || self.accepts_part(endpoint, share))
             && (self.attempt.is_first() || !self.is_again(endpoint))
     }
 
+    #[cold]
     fn accepts_part(&mut self, endpoint: &Endpoint, share: u32) -> bool {
         match self.strictness {
             Strictness::Anybody => true,
@@ -80,6 +82,7 @@ impl<'a> Ask<'a> {
         }
     }
 
+    #[cold]
     fn is_again(&self, endpoint: &Endpoint) -> bool {
         self.strictness == Strictness::Full && self.attempt.has_tried(endpoint.peer())
     }
@@ -110,14 +113,20 @@ impl Snapshot {
     /// those: somebody has to be asked. `None` if the list is empty.
     pub fn pick(&self, ask: &mut Ask<'_>) -> Option<&Arc<Endpoint>> {
         let picker = self.picker.as_ref()?;
-        for strictness in [Strictness::Full, Strictness::Again, Strictness::Anybody] {
-            ask.strictness = strictness;
-            if let Some(endpoint) = picker.pick(ask) {
-                return Some(endpoint);
-            }
-        }
-        None
+        picker.pick(ask).or_else(|| pick_anybody(&**picker, ask))
     }
+}
+
+/// A pick that may be one of those who were tried before, or are ejected.
+#[cold]
+fn pick_anybody<'a>(picker: &'a dyn Pick, ask: &mut Ask<'_>) -> Option<&'a Arc<Endpoint>> {
+    for strictness in [Strictness::Again, Strictness::Anybody] {
+        ask.strictness = strictness;
+        if let Some(endpoint) = picker.pick(ask) {
+            return Some(endpoint);
+        }
+    }
+    None
 }
 
 impl fmt::Debug for Snapshot {

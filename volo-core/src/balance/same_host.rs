@@ -1,6 +1,6 @@
 //! Endpoints on this machine before all others.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{Ask, Endpoint, Pick, Policy};
 use crate::Request;
@@ -33,8 +33,8 @@ impl Policy for SameHostFirst {
         self.policy.key(request)
     }
 
-    fn latency_decay_ns(&self) -> Option<u64> {
-        self.policy.latency_decay_ns()
+    fn latency_decay(&self) -> Option<Duration> {
+        self.policy.latency_decay()
     }
 
     fn counts_total(&self) -> bool {

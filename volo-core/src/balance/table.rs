@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Ask, Endpoint};
 
 /// How often a draw that was not accepted is repeated before all are gone through.
-const DRAWS: usize = 4;
+const DRAWS: usize = 3;
 
 /// The columns; none if all weights are equal, because then every draw is as good as another.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ impl Table {
     }
 
     /// A random index.
+    #[inline]
     pub(super) fn draw(&self, random: &mut super::Random) -> usize {
         let number = random.number();
         let index = ((number >> 32) * u64::from(self.count)) >> 32;
@@ -46,7 +47,23 @@ impl Table {
     }
 
     /// The index of a random endpoint that is accepted and not `except`.
+    #[inline(always)] // half of what a pick costs would be the calls
     pub(super) fn accepted(
+        &self,
+        endpoints: &[Arc<Endpoint>],
+        ask: &mut Ask<'_>,
+        except: Option<usize>,
+    ) -> Option<usize> {
+        let index = self.draw(ask.random);
+        if Some(index) != except && ask.accepts(&endpoints[index]) {
+            return Some(index);
+        }
+        self.accepted_other(endpoints, ask, except)
+    }
+
+    /// Some more draws, then all in turn.
+    #[cold]
+    fn accepted_other(
         &self,
         endpoints: &[Arc<Endpoint>],
         ask: &mut Ask<'_>,

@@ -1,10 +1,10 @@
 //! What every picker promises: fairness, steadiness, and that nobody is picked who must not be.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
     Ask, Balancer, ConsistentHash, Ejection, Endpoint, HashKey, Instance, LeastInFlight, LoadBalance,
-    PeakEwma, Policy, Random, RoundRobin, Snapshot, WeightedRandom, stable_hash,
+    PeakEwma, Policy, Random, RoundRobin, Snapshot, WeightedRandom, latency::Decay, stable_hash,
 };
 use crate::{Address, Attempt, Body, Context, DecodeLimits, Format, Raw, Request, Retry, layers::Verdict};
 
@@ -73,7 +73,7 @@ fn shares_follow_weights() {
         let slack = if policy.counts_total() { 0.35 } else { 0.1 };
         for weights in [&[10, 20, 30][..], &[1, 9], &[10, 10, 0], &[100, 1, 50, 25]] {
             // Two choices without load compare by weight: the heavier of two wins.
-            if policy.latency_decay_ns().is_some() || format!("{policy:?}") == "LeastInFlight" {
+            if policy.latency_decay().is_some() || format!("{policy:?}") == "LeastInFlight" {
                 continue;
             }
             let total: u32 = weights.iter().sum();
@@ -97,7 +97,7 @@ fn under_load_calls_follow_capacity() {
         let snapshot = Snapshot::new(&*policy, list.clone());
         let (mut random, attempt) = (Random::seeded(23), Attempt::default());
         for endpoint in &list {
-            endpoint.stats.latency.record(0, 1_000_000, 1 << 62);
+            endpoint.stats.latency.record(0, 1_000_000, Decay::over(Duration::MAX));
         }
         for _ in 0..7_000 {
             picked(&snapshot, &mut random, &attempt, None).begin();
@@ -128,7 +128,7 @@ fn two_choices_keep_the_busiest_from_standing_out() {
 fn the_slow_one_gets_few_calls() {
     let list = endpoints(&[10; 4]);
     for (endpoint, millis) in list.iter().zip([500, 2, 2, 2]) {
-        endpoint.stats.latency.record(0, millis * 1_000_000, 1 << 62);
+        endpoint.stats.latency.record(0, millis * 1_000_000, Decay::over(Duration::MAX));
     }
     let snapshot = Snapshot::new(&PeakEwma::default(), list.clone());
     let (mut random, attempt) = (Random::seeded(4), Attempt::default());
@@ -285,13 +285,13 @@ async fn failing_instances_are_ejected_up_to_the_limit_and_return() {
     let out = || balancer.snapshot().endpoints().iter().filter(|it| it.is_ejected()).count();
     assert_eq!(out(), 2, "half of four");
     assert!((400..=600).contains(&run(1000)), "one bad one is still in");
-    tokio::time::advance(std::time::Duration::from_secs(6)).await;
+    tokio::time::advance(Duration::from_secs(6)).await;
     let failed = run(1000);
     assert!(out() == 2 && failed < 200, "whoever is asked whether it is well gets few calls: {failed}");
 
     // Now all are well.
     for _ in 0..600 {
-        tokio::time::advance(std::time::Duration::from_millis(100)).await;
+        tokio::time::advance(Duration::from_millis(100)).await;
         (0..20).for_each(|_| balancer.pick(&request()).unwrap().finish(Verdict::Success));
     }
     assert!(balancer.snapshot().endpoints().iter().all(|it| it.share() == 1.0));
@@ -299,7 +299,7 @@ async fn failing_instances_are_ejected_up_to_the_limit_and_return() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_are_given_up_count_only_if_slow() {
-    let slow_after = Some(std::time::Duration::from_millis(100));
+    let slow_after = Some(Duration::from_millis(100));
     let balancer =
         Balancer::new(LoadBalance::default().ejection(Ejection { slow_after, ..Ejection::default() }));
     balancer.update((0..2).map(instance));
@@ -307,7 +307,7 @@ async fn calls_that_are_given_up_count_only_if_slow() {
     let share = || balancer.snapshot().endpoints().iter().map(|it| it.share()).sum::<f64>();
     assert_eq!(share(), 2.0);
     let held: Vec<_> = (0..20).map(|_| balancer.pick(&request()).unwrap()).collect();
-    tokio::time::advance(std::time::Duration::from_millis(200)).await;
+    tokio::time::advance(Duration::from_millis(200)).await;
     drop(held);
     assert_eq!(share(), 1.0);
 }

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Ask, Endpoint, Pick, Policy, table::Table};
+use super::{Ask, Endpoint, Pick, Policy, latency::Decay, table::Table};
 
 /// Prefers fewer calls under way, in relation to weight.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,13 +25,13 @@ impl Policy for LeastInFlight {
 /// Prefers the one whose calls under way will be over sooner, by a mean of latency that rises at once.
 #[derive(Clone, Copy, Debug)]
 pub struct PeakEwma {
-    decay_ns: u64,
+    decay: Duration,
 }
 
 impl PeakEwma {
     /// Latencies fade over `decay`; 10 s by default.
     pub fn new(decay: Duration) -> Self {
-        PeakEwma { decay_ns: u64::try_from(decay.as_nanos()).unwrap_or(u64::MAX).max(1) }
+        PeakEwma { decay }
     }
 }
 
@@ -43,10 +43,10 @@ impl Default for PeakEwma {
 
 impl Policy for PeakEwma {
     fn picker(&self, endpoints: &Arc<[Arc<Endpoint>]>) -> Box<dyn Pick> {
-        let decay_ns = self.decay_ns;
+        let decay = Decay::over(self.decay);
         let cost = move |it: &Endpoint, now_ns: u64| {
             let waiting = f64::from(it.in_flight());
-            let latency = it.stats.latency.at(now_ns, decay_ns);
+            let latency = it.stats.latency.at(now_ns, decay);
             if latency == 0.0 && waiting > 0.0 {
                 return f64::MAX; // nothing is known yet; one call is enough to find out
             }
@@ -57,8 +57,8 @@ impl Policy for PeakEwma {
         }))
     }
 
-    fn latency_decay_ns(&self) -> Option<u64> {
-        Some(self.decay_ns)
+    fn latency_decay(&self) -> Option<Duration> {
+        Some(self.decay)
     }
 }
 
