@@ -10,6 +10,7 @@ mod build;
 mod callgrind;
 mod codec;
 mod hygiene;
+mod layers;
 mod report;
 mod rpc;
 
@@ -20,7 +21,7 @@ use report::Report;
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
 
-const USAGE: &str = "usage: peers codec|rpc|build [--json] [--quick] [CASE…]";
+const USAGE: &str = "usage: peers codec|rpc|layers|build [--json] [--quick] [CASE…]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -39,7 +40,7 @@ fn run(args: &[String]) -> Result<(), String> {
     if let Some(flag) = flags.iter().find(|flag| !["--json", "--quick"].contains(flag)) {
         return Err(format!("unknown flag {flag}; {USAGE}"));
     }
-    if let Some(done) = codec::role(&words).or_else(|| rpc::role(&words)) {
+    if let Some(done) = codec::role(&words).or_else(|| rpc::role(&words)).or_else(|| layers::role(&words)) {
         return done;
     }
     eprintln!("{}", hygiene::header());
@@ -48,6 +49,7 @@ fn run(args: &[String]) -> Result<(), String> {
     match words.split_first() {
         Some((&"codec", only)) => codec::run(&mut report, quick, only)?,
         Some((&"rpc", only)) => rpc::run(&mut report, quick, only)?,
+        Some((&"layers", _)) => layers::run(&mut report)?,
         Some((&"build", _)) => build::run(&mut report)?,
         _ => return Err(USAGE.to_owned()),
     }
