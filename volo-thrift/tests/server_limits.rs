@@ -43,7 +43,10 @@ async fn a_peer_that_stalls_is_let_go() {
         (b"\0\0\x10\0\x80", 10),                                // before the dialect can be told
         (b"\x80\x01\0\x01\0\0\0\x04echo", 10),                  // inside a Buffered message's head
         (b"\0\0\x10\0\x80\x01", 30),                            // inside a Framed message
-        (b"\0\0\x10\0\x10\0\0\0\0\0\0\x01", 30),                // inside a TTHeader
+        (b"\0\0\x10\0\x10\0\0\0\0\0\0\x01", 10),                // before the length of a TTHeader
+        (b"\0\0\x10\0\x10\0\0\0\0\0\0\x01\0\x02\0\0", 10),      // inside a TTHeader
+        (b"\0\0\x10\0\x10\0\0\0\0\0\0\x01\0\x01\0\0\0\0", 30),  // behind it
+        (b"\xff\xaf\0\x20\0\x01\0\x01k", 10),                   // inside a mesh header
         (b"\x80\x01\0\x01\0\0\0\x04echo\0\0\0\x01\x0b", 30),    // inside a Buffered message
         (b"\x82\x21\x01\x04echo\x18\x20tenlettersandmore", 30), // inside a Compact one
     ] {

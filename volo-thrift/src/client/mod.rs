@@ -16,6 +16,7 @@ mod auto;
 mod builder;
 mod call;
 mod connection;
+mod front;
 mod hello;
 mod mux;
 mod mux_task;
@@ -54,7 +55,22 @@ pub trait ServiceClient: From<Client> {
     const SERVICE: &'static str;
 }
 
+/// Whom a call is for, by names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The service's name as the IDL has it; empty to let the method's name decide.
+    pub service: FastStr,
+    /// The method's name as the IDL has it.
+    pub method: FastStr,
+    /// Whether no reply is expected.
+    pub oneway: bool,
+    /// Whether executing the call twice does no more than executing it once.
+    pub idempotent: bool,
+}
+
 /// A client of one service that knows nothing of its types; generated clients wrap it.
+///
+/// `ClientBuilder::<Client>` makes one that is used with [`Client::execute_named`].
 ///
 /// Clones are cheap and share their connections.
 #[derive(Clone)]
@@ -66,6 +82,10 @@ pub struct Client {
     options: Arc<CallOpt>,
     peer: Option<Arc<Peer>>,
     retry: Option<Arc<RetryConfig>>,
+}
+
+impl ServiceClient for Client {
+    const SERVICE: &'static str = "";
 }
 
 impl Client {
@@ -93,8 +113,22 @@ impl Client {
     /// # Errors
     /// When the call failed on the way. What the peer itself reports is a [`Response`].
     pub async fn execute(&self, method: &'static Method, body: Body) -> Result<Response> {
+        let target = Target {
+            service: FastStr::from_static_str(self.name),
+            method: FastStr::from_static_str(method.name),
+            oneway: method.oneway,
+            idempotent: method.idempotent,
+        };
+        self.execute_named(target, body).await
+    }
+
+    /// As [`Client::execute`] for a method that is known only at run time.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn execute_named(&self, target: Target, body: Body) -> Result<Response> {
         let now = now();
-        let route = Route { service: self.name, method: method.name };
+        let route = Route { service: &target.service, method: &target.method };
         let timeouts = self.timeouts.with(|timeouts| *timeouts.get(route)).with(&self.options);
         let own = timeouts.whole().and_then(|timeout| now.checked_add(timeout));
         let inherited = Context::with_current(|parent| parent.deadline).flatten();
@@ -105,7 +139,7 @@ impl Client {
         // The clone that is made ready is the one that is called; the deadline covers waits of both kinds.
         let mut service = self.service.clone();
         Deadline::new(poll_fn(|cx| service.poll_ready(cx)), deadline).await?;
-        let mut context = self.context(method, deadline);
+        let mut context = self.context(target, deadline);
         context.attempt.timeout = timeouts.attempt;
         let request = Request::new(context, body);
         let response = Deadline::new(service.call(request), deadline).await?;
@@ -113,11 +147,10 @@ impl Client {
         Ok(response)
     }
 
-    fn context(&self, method: &'static Method, deadline: Option<Instant>) -> Context {
-        let service = FastStr::from_static_str(self.name);
-        let mut context = Context::new(service, FastStr::from_static_str(method.name));
-        context.oneway = method.oneway;
-        context.idempotent = method.idempotent;
+    fn context(&self, target: Target, deadline: Option<Instant>) -> Context {
+        let mut context = Context::new(target.service, target.method);
+        context.oneway = target.oneway;
+        context.idempotent = target.idempotent;
         context.peer = self.peer.clone();
         context.deadline = deadline;
         Context::with_current(|parent| inherit(&mut context, parent));

@@ -30,12 +30,11 @@ use super::{
     admission::Queued,
     budget::Share,
     core::{Admitted, Core},
-    framer::WatchedFramer,
     job::{Calls, Job},
     reply::{Reply, Ticket},
     stall::{Sight, Stall, Stalls},
 };
-use crate::wire::{self, Dialect, Header, Incoming, WireError};
+use crate::wire::{self, DetectFramer, Dialect, Header, Incoming, WireError};
 
 /// Requests per turn, and those that a connection still takes when the server shuts down.
 const TURN_REQUESTS: u32 = 32;
@@ -69,7 +68,7 @@ pub(super) struct Connection {
     link: Box<dyn Link>,
     core: Arc<Core>,
     peer: Arc<Peer>,
-    framer: WatchedFramer,
+    framer: DetectFramer,
     stage: Stage,
     calls: Calls,
     /// A request that has to wait until those before it are done.
@@ -112,7 +111,7 @@ impl Connection {
         let now = now();
         Connection {
             peer: Arc::new(link.profile().peer.clone()),
-            framer: WatchedFramer::new(&core.limits),
+            framer: DetectFramer::new(&core.limits),
             stage: Stage::Serving,
             calls: Calls::default(),
             held: None,
@@ -387,7 +386,7 @@ impl Connection {
         let sight = Sight {
             frames: self.frames,
             partial: self.link.partial(),
-            wanted: self.framer.wanted(),
+            head: self.framer.head(),
             reading: self.is_reading() && !turn.again,
             unsent: self.link.buffered() + usize::from(self.unwritten.is_some()),
             flushed: self.link.flushed(),
