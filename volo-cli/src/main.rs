@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 
 /// From nothing to a tested Thrift service, and everything around an IDL.
 #[derive(Debug, Parser)]
-#[command(name = "volo", version, about, help_template = HELP)]
+#[command(name = "volo", version, help_template = HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

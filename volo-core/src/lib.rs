@@ -18,6 +18,7 @@ pub mod runtime;
 pub mod shutdown;
 pub mod span;
 mod stages;
+mod sync;
 
 pub use address::{Address, ParseAddressError};
 pub use attempt::{Attempt, Tried};

@@ -5,6 +5,9 @@ pub mod client;
 mod conn;
 mod error;
 mod exception;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(feature = "generic")]
 pub mod generic;
 pub mod handler;

@@ -16,8 +16,8 @@ use crate::report::{self, Format};
 /// Says whether a change of an IDL breaks peers that know the one before.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-OLD and NEW are files, directories or git commits. A commit alone means the other path at that commit;
-COMMIT:PATH names another one.
+OLD and NEW are files, directories or git commits. A commit alone means the other
+path at that commit; COMMIT:PATH names another one.
 
   volo breaking HEAD idl                   what I am about to commit
   volo breaking v1.2.0 idl/shop.thrift     since a release

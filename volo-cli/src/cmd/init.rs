@@ -69,9 +69,7 @@ pub(crate) fn run(args: &Args) -> Status {
 
 /// Everything that is to be written, or what was said about why not.
 fn prepare(args: &Args) -> Result<Vec<File>, Status> {
-    if let Err(finding) = check_name(&args.name) {
-        return Err(report::refuse(&finding));
-    }
+    check_name(&args.name)?;
     let framework = framework(args).map_err(|message| report::unusable(&message))?;
     let (loaded, root) = load_idl(args)?;
     let Some(model) = &loaded.model else {
@@ -130,10 +128,11 @@ const TAKEN_NAMES: [&str; 12] = [
     "volo-thrift",
 ];
 
-fn check_name(name: &str) -> Result<(), Finding> {
+fn check_name(name: &str) -> Result<(), Status> {
     let bad = |at: usize, width: usize, why: &str| {
         let help = "a package name has letters, digits, `-` and `_`, as in `volo-example`";
-        Err(Finding::in_argument(format!("`{name}` can't be a package name"), name, at, width, why, help))
+        let message = format!("`{name}` can't be a package name");
+        Err(report::refuse(&Finding::in_argument(message, name, at, width, why, help)))
     };
     if let Some(at) = name.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')) {
         return bad(name[..at].chars().count(), 1, "not allowed");

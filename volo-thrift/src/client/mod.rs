@@ -14,6 +14,7 @@ mod auto;
 mod builder;
 mod call;
 mod connection;
+mod front;
 mod hello;
 mod mux;
 mod mux_task;

@@ -43,7 +43,7 @@ pub(super) struct Ticket {
     pub(super) kin: bool,
     /// Whether the reply may overtake, and be overtaken by, others.
     pub(super) may_overtake: bool,
-    /// Bytes that the request holds.
+    /// Bytes of memory that the request may hold.
     pub(super) frame_len: usize,
     /// When the request came.
     pub(super) arrived: Instant,
@@ -53,7 +53,7 @@ pub(super) struct Ticket {
 
 impl Ticket {
     pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool, core: &Core) -> Self {
-        let header = incoming.header.as_ref().filter(|_| incoming.dialect.framing.has_header());
+        let header = incoming.header.as_deref().filter(|_| incoming.dialect.framing.has_header());
         let may_overtake = header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0);
         Ticket {
             dialect: incoming.dialect,
@@ -116,18 +116,25 @@ impl Ticket {
         Some(Reply::exception(self, exception))
     }
 
-    /// Encodes a large result right here; the connection then only links the bytes.
-    pub(super) fn encode_large(&self, result: Result<Response>) -> Result<Response> {
+    /// Encodes a large result right here, so that the connection only links the bytes; gives their number, too.
+    pub(super) fn encode_large(&self, result: Result<Response>) -> Result<(Response, usize)> {
         let response = result?;
-        let (format, Body::Typed(message)) = (self.dialect.protocol.format(), response.body()) else {
-            return Ok(response);
+        let format = self.dialect.protocol.format();
+        let message = match response.body() {
+            _ if self.oneway => return Ok((response, 0)),
+            Body::Raw(raw) => {
+                let len = raw.bytes.len();
+                return Ok((response, len));
+            }
+            Body::Typed(message) => message,
         };
-        if self.oneway || message.encoded_size(format, usize::MAX)?.inline <= LARGE {
-            return Ok(response);
+        let len = message.encoded_size(format, usize::MAX)?.inline;
+        if len <= LARGE {
+            return Ok((response, len));
         }
         let raw = encode(&**message, format)?;
         let outcome = response.outcome();
-        Ok(Response::new(response.context, Body::Raw(raw), outcome))
+        Ok((Response::new(response.context, Body::Raw(raw), outcome), len))
     }
 }
 
@@ -206,7 +213,7 @@ impl Reply {
     /// The answer to a request that asks who this server is, and which connection this is; `None` to any other.
     pub(super) fn to_hello(incoming: &Incoming, instance: InstanceId, peer: &Peer) -> Option<Self> {
         let dialect = incoming.dialect;
-        let header = incoming.header.as_ref().filter(|_| dialect.framing.has_header())?;
+        let header = incoming.header.as_deref().filter(|_| dialect.framing.has_header())?;
         let asked = incoming.head.kind == MessageKind::Call && Hello::is_asked(header);
         let head = &incoming.head;
         let head =
