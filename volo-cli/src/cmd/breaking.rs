@@ -136,7 +136,10 @@ fn write(format: Format, changes: &[Change], old: &Loaded, new: &Loaded) {
     };
     match format {
         Format::Human => {
-            for change in changes {
+            for (at, change) in changes.iter().enumerate() {
+                if at > 0 {
+                    eprintln!();
+                }
                 let mut diagnostic = change.diagnostic.clone();
                 diagnostic.notes.push(format!("noticed by users of: {}", level_text(change.level)));
                 report::show(&[diagnostic], sources(change));
