@@ -3,6 +3,9 @@
 //! Exit status: 0 fine, 1 findings, 2 bad usage or unreadable input.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod say;
+
 mod cmd;
 mod config_edit;
 mod framework;

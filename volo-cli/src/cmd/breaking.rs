@@ -145,7 +145,7 @@ fn write(format: Format, changes: &[Change], old: &Loaded, new: &Loaded) {
                 report::show(&[diagnostic], sources(change));
             }
             if changes.is_empty() {
-                println!("Nobody notices.");
+                say!("Nobody notices.");
             }
         }
         Format::Json => {
@@ -155,11 +155,11 @@ fn write(format: Format, changes: &[Change], old: &Loaded, new: &Loaded) {
                 object["side"] = json!(if change.side == Side::New { "new" } else { "old" });
                 object
             });
-            println!("{:#}", objects.collect::<serde_json::Value>());
+            say!("{:#}", objects.collect::<serde_json::Value>());
         }
         Format::Github => {
             for change in changes {
-                print!("{}", report::github(std::slice::from_ref(&change.diagnostic), sources(change)));
+                report::put(&report::github(std::slice::from_ref(&change.diagnostic), sources(change)));
             }
         }
     }

@@ -58,7 +58,7 @@ struct Idl {
 pub(crate) fn run(args: &Args) -> Status {
     match prepare(args) {
         Ok(files) if args.dry_run => {
-            println!("`{}` would get {} files:\n", args.name, files.len());
+            say!("`{}` would get {} files:\n", args.name, files.len());
             list(&files);
             Status::Fine
         }
@@ -218,28 +218,28 @@ fn make(args: &Args, files: &[File]) -> Status {
     if let Err((path, error)) = write_all(Path::new(""), files) {
         return report::unusable(&format!("can't write {}: {error}", path.display()));
     }
-    println!("Made `{}`, {} files:\n", args.name, files.len());
+    say!("Made `{}`, {} files:\n", args.name, files.len());
     list(files);
     if !args.no_git && !in_git() {
         let made = Command::new("git").args(["init", "--quiet"]).stderr(Stdio::null()).status();
         match made.is_ok_and(|status| status.success()) {
-            true => println!("  .git/"),
+            true => say!("  .git/"),
             false => eprintln!("note: no git repository was made, `git init` failed"),
         }
     }
-    println!("\nNext:");
+    say!("\nNext:");
     if args.template == Template::Service {
-        println!("  cargo run --bin server    # serves at 127.0.0.1:8080");
+        say!("  cargo run --bin server    # serves at 127.0.0.1:8080");
     }
-    println!("  cargo run --bin client    # calls 127.0.0.1:8080, from another terminal");
-    println!("  cargo test                # calls each method once");
-    println!("  cargo bench               # measures a call");
+    say!("  cargo run --bin client    # calls 127.0.0.1:8080, from another terminal");
+    say!("  cargo test                # calls each method once");
+    say!("  cargo bench               # measures a call");
     Status::Fine
 }
 
 fn list(files: &[File]) {
     for file in files {
-        println!("  {}", file.path);
+        say!("  {}", file.path);
     }
 }
 
