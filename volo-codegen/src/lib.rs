@@ -104,7 +104,16 @@ pub fn compile(roots: &[&str], source: &dyn Source, options: &Options) -> Compil
         if options.serde {
             attributes::check(&model, &mut diagnostics);
         }
-        (!diag::has_errors(&diagnostics)).then(|| emit::emit(&model, options, &keeping))
+        (!diag::has_errors(&diagnostics)).then(|| {
+            let mut files = emit::emit(&model, options, &keeping);
+            if options.reflection {
+                let schema = describe(&model, Some(&sources));
+                files.iter_mut().filter(|file| file.path == options.out_file).for_each(|file| {
+                    file.text += &emit::schema(&schema);
+                });
+            }
+            files
+        })
     });
     Compiled { files, diagnostics, sources }
 }

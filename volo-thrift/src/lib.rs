@@ -11,6 +11,7 @@ pub mod fuzz;
 #[cfg(feature = "generic")]
 pub mod generic;
 pub mod handler;
+pub mod health;
 mod limits;
 pub mod meta;
 mod method;
@@ -25,7 +26,7 @@ pub mod server;
 pub mod wire;
 
 pub use bytes::Bytes;
-pub use client::{CallOpt, Client, ClientBuilder};
+pub use client::{CallOpt, Client, ClientBuilder, Target};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use faststr::FastStr;

@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Derive serde's traits; the runtime needs its feature `serde` then.
     #[arg(long)]
     serde: bool,
+    /// Add the constant `SCHEMA`, with which a server can tell its clients the IDL.
+    #[arg(long)]
+    reflection: bool,
     /// Leave out the comments of the IDL.
     #[arg(long)]
     no_comments: bool,
@@ -56,6 +59,7 @@ impl Args {
             touch: self.touch.clone(),
             keep_unknown_fields: if self.keep_unknown_fields { Files::All } else { Files::None },
             serde: self.serde,
+            reflection: self.reflection,
             comments: !self.no_comments,
         }
     }

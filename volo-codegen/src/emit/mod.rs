@@ -53,6 +53,18 @@ pub(crate) fn emit(model: &Model, options: &Options, keeping: &[bool]) -> Vec<Ou
     writer.files
 }
 
+/// The constant that describes the IDL at run time.
+pub(crate) fn schema(description: &str) -> String {
+    let mut fence = "#".to_owned();
+    while description.contains(&format!("\"{fence}")) {
+        fence.push('#');
+    }
+    format!(
+        "\n/// What the services look like, for `volo_thrift::generic`.\n\
+         pub const SCHEMA: &str = r{fence}\"{description}\"{fence};\n"
+    )
+}
+
 /// Modules as they nest.
 #[derive(Default)]
 struct Tree {

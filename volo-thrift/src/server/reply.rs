@@ -78,8 +78,18 @@ impl Ticket {
     /// never answered, whatever kind of message called it, as Apache's servers do.
     pub(super) fn routed(mut self, route: &Route) -> Self {
         self.oneway |= route.method.oneway;
-        self.name = FastStr::from_static_str(route.method.name);
+        match route.method.name {
+            "" => self.drop_service(),
+            name => self.name = FastStr::from_static_str(name),
+        }
         self
+    }
+
+    /// Of a multiplexed name, only the method's goes back.
+    fn drop_service(&mut self) {
+        if let Some((_, method)) = self.name.split_once(':') {
+            self.name = FastStr::new(method);
+        }
     }
 
     /// The reply with what the handler or a layer gave; `None` if nobody waits for one.
@@ -110,9 +120,7 @@ impl Ticket {
             tracing::debug!(method = %self.name, %exception, "a oneway call failed");
             return None;
         }
-        if let Some((_, method)) = self.name.split_once(':') {
-            self.name = FastStr::new(method); // of a multiplexed name, only the method's goes back
-        }
+        self.drop_service();
         Some(Reply::exception(self, exception))
     }
 
