@@ -3,6 +3,9 @@
 //! Exit status: 0 fine, 1 findings, 2 bad usage or unreadable input.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod say;
+
 mod cmd;
 mod config_edit;
 mod framework;
@@ -21,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 /// From nothing to a tested Thrift service, and everything around an IDL.
 #[derive(Debug, Parser)]
-#[command(name = "volo", version, about, help_template = HELP)]
+#[command(name = "volo", version, help_template = HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
