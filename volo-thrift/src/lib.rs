@@ -22,6 +22,7 @@ pub mod rt;
 #[cfg(feature = "serde")]
 mod serialize;
 pub mod server;
+mod sync;
 pub mod wire;
 
 pub use client::{CallOpt, Client, ClientBuilder};
