@@ -7,8 +7,10 @@
 
 mod address;
 mod attempt;
+pub mod balance;
 mod body;
 mod context;
+pub mod discover;
 mod error;
 pub mod layers;
 pub mod net;

@@ -11,6 +11,7 @@ pub mod fuzz;
 #[cfg(feature = "generic")]
 pub mod generic;
 pub mod handler;
+pub mod health;
 mod limits;
 pub mod meta;
 mod method;
@@ -25,9 +26,11 @@ pub mod server;
 mod sync;
 pub mod wire;
 
-pub use client::{CallOpt, Client, ClientBuilder};
+pub use bytes::Bytes;
+pub use client::{CallOpt, Client, ClientBuilder, Target};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
+pub use faststr::FastStr;
 pub use limits::Limits;
 pub use method::{HandlerFuture, Method, Service};
 pub use server::Server;

@@ -96,7 +96,7 @@ struct Shared<T> {
 }
 
 struct Shelves<T> {
-    by_address: HashMap<Address, Arc<Shelf<T>>>,
+    by_address: HashMap<Address, Arc<Shelf<T>>, foldhash::fast::RandomState>,
     swept: bool,
 }
 
@@ -127,7 +127,7 @@ impl<T: Reusable + 'static> Pool<T> {
                 "min_idle = {min_idle} is above max_idle = {max_idle} or max_total = {max_total}"
             ));
         }
-        let shelves = Shelves { by_address: HashMap::new(), swept: false };
+        let shelves = Shelves { by_address: HashMap::default(), swept: false };
         Ok(Pool(Arc::new(Shared { config, shelves: Mutex::new(shelves) })))
     }
 

@@ -32,10 +32,13 @@ fn errors_name_the_place_and_the_limit() {
     let cut = text_of::<Sample>("0800");
     assert!(cut.contains("the bytes end too early; Sample at byte"), "{cut}");
     let deep = text_of::<Node>(&"0c0002".repeat(70));
-    assert!(deep.contains("beyond the limit (64 levels); Node.next.next.next"), "{deep}");
+    assert!(deep.contains("beyond the limit, depth_max of 64; Node.next.next.next"), "{deep}");
     assert!(deep.contains("more"), "{deep}");
     let memory = text_of::<Holder<Vec<i64>>>(&format!("0f0001 0a 00030000 {}", "00".repeat(8 * 0x30000)));
-    assert!(memory.contains("decode budget (1048576 bytes); Holder.held at byte 8"), "{memory}");
+    assert!(
+        memory.contains("decode budget, decode_memory_max of 1048576; Holder.held at byte 8"),
+        "{memory}"
+    );
 }
 
 #[test]
@@ -153,7 +156,9 @@ fn messages_are_transcoded_within_limits() {
         }
     }
     let deep = raw(Protocol::Compact, hex(&"2c".repeat(1000)));
-    assert!(transcode(&deep, Protocol::Binary).unwrap_err().to_string().contains("64 levels"));
+    assert!(transcode(&deep, Protocol::Binary).unwrap_err().to_string().contains("depth_max of 64"));
     let large = raw(Protocol::Compact, [hex("19f6 808040"), vec![0; 1 << 20]].concat());
-    assert!(transcode(&large, Protocol::Binary).unwrap_err().to_string().contains("1048576 bytes"));
+    assert!(
+        transcode(&large, Protocol::Binary).unwrap_err().to_string().contains("decode_memory_max of 1048576")
+    );
 }

@@ -69,6 +69,8 @@ fn lengths_that_lie() {
     }
 }
 
+const NEGATIVE: &str = "message body: a length or count is negative or larger than the bytes left";
+
 #[test]
 fn buffered_messages_that_lie() {
     let deep = "0c0001".repeat(65);
@@ -84,7 +86,10 @@ fn buffered_messages_that_lie() {
             "message starts with 80020001, which is no version of Thrift Binary or Compact",
         ),
         (PING, "0b0001 7fffffff", "message passes message_max of 4096"),
-        (PING, "0b0001 ffffffff", "message passes message_max of 4096"),
+        (PING, "0b0001 ffffffff", NEGATIVE),
+        (PING, "0f0001 0a ffffffff", NEGATIVE),
+        (PING, "0f0001 0c 80000000", NEGATIVE),
+        (PING, "0d0001 0b0b ffffffff", NEGATIVE),
         (PING, "0f0001 0a 7fffffff", "message passes message_max of 4096"),
         (PING, "0f0001 0c 7fffffff", "message passes message_max of 4096"),
         (PING, "0d0001 0b0b 7fffffff", "message passes message_max of 4096"),
@@ -94,7 +99,11 @@ fn buffered_messages_that_lie() {
             "message body: an unknown type, or another element type than in the IDL",
         ),
         (PING, "630001", "message body: an unknown type, or another element type than in the IDL"),
-        (PING, deep.as_str(), "message body: structs and containers are nested beyond the limit"),
+        (
+            PING,
+            deep.as_str(),
+            "message body: structs and containers are nested beyond the limit, depth_max of 64",
+        ),
     ] {
         let error = frame(&hex(&format!("{head}{body}"))).unwrap_err();
         let error = WireError::of(&error).unwrap();

@@ -1,7 +1,6 @@
 //! A proxy that relays bytes between a client and a server, and does one wrong to one of them when told to.
 //!
-//! Deterministic: what happens is decided by the plan and the position in the stream since the plan was set, not by
-//! how the bytes happen to arrive.
+//! Deterministic: what happens is decided by the plan, its seed, and the position in the stream since the plan was set.
 
 use std::{
     future::Future,
@@ -22,6 +21,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::random::Random;
+
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -38,25 +39,27 @@ pub enum Fault {
     Cut,
     /// The connection is reset before it.
     Reset,
-    /// It and what follows come 5 ms later.
+    /// It and what follows come some milliseconds later.
     Delay,
     /// It and what follows never come.
     Stall,
-    /// It has another value.
+    /// One of its bits is another one.
     Corrupt,
     /// From here on every byte comes in a packet of its own.
     Split,
-    /// The message comes twice.
+    /// It and what follows of its message come twice.
     Duplicate,
+    /// It and what follows of its message come before what was to come before it.
+    Reorder,
     /// Only the other direction goes on.
     HalfOpen,
-    /// The connection goes to another replica.
+    /// It and what follows of its message go to another replica.
     Misroute,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 9] = [
+    pub const ALL: [Fault; 10] = [
         Fault::Cut,
         Fault::Reset,
         Fault::Delay,
@@ -64,9 +67,15 @@ impl Fault {
         Fault::Corrupt,
         Fault::Split,
         Fault::Duplicate,
+        Fault::Reorder,
         Fault::HalfOpen,
         Fault::Misroute,
     ];
+
+    /// Whether a call can only wait for its end, so that many can do so at the same time.
+    pub fn is_wait(self) -> bool {
+        matches!(self, Fault::Stall | Fault::HalfOpen)
+    }
 
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -78,18 +87,9 @@ impl Fault {
             Fault::Corrupt => "corrupt",
             Fault::Split => "split into bytes",
             Fault::Duplicate => "duplicate",
+            Fault::Reorder => "reorder",
             Fault::HalfOpen => "half-open",
             Fault::Misroute => "relayed to another replica",
-        }
-    }
-
-    /// Every how many bytes it is tried: those that cost a call's whole patience are tried at every eighth, and those
-    /// that concern the whole message only once in a while.
-    pub fn stride(self) -> usize {
-        match self {
-            Fault::Stall | Fault::HalfOpen => 8,
-            Fault::Duplicate | Fault::Misroute => 32,
-            _ => 1,
         }
     }
 }
@@ -103,6 +103,8 @@ pub struct Plan {
     pub direction: Direction,
     /// At which byte after the plan was set.
     pub offset: usize,
+    /// Decides which bit, how long.
+    pub seed: u64,
 }
 
 #[derive(Default)]
@@ -113,7 +115,7 @@ struct Shared {
 
 impl Shared {
     /// Takes `len` bytes of a direction into account: what is to be done with them, and at which of them.
-    fn pass(&self, direction: Direction, len: usize) -> Option<(Fault, usize)> {
+    fn pass(&self, direction: Direction, len: usize) -> Option<(Plan, usize)> {
         self.passed[direction as usize].fetch_add(len as u64, Relaxed);
         let mut guard = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         let (plan, seen) = guard.as_mut()?;
@@ -125,7 +127,7 @@ impl Shared {
         if at >= len {
             return None;
         }
-        let found = (plan.fault, at);
+        let found = (*plan, at);
         *guard = None;
         Some(found)
     }
@@ -271,10 +273,11 @@ async fn forward(
     direction: Direction,
     shared: &Shared,
 ) -> Option<Stop> {
-    let (fault, at) = match shared.pass(direction, bytes.len()) {
+    let (Plan { fault, seed, .. }, at) = match shared.pass(direction, bytes.len()) {
         Some(found) => found,
         None => return to.write_all(bytes).await.err().map(|_| Stop::Cut),
     };
+    let mut random = Random::new(seed);
     let written = match fault {
         Fault::Cut | Fault::Reset => {
             let _ = to.write_all(&bytes[..at]).await;
@@ -290,22 +293,29 @@ async fn forward(
         }
         Fault::Delay => {
             let first = to.write_all(&bytes[..at]).await;
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(1 + random.below(9))).await;
             first.and(to.write_all(&bytes[at..]).await)
         }
         Fault::Corrupt => {
-            bytes[at] ^= 1 << (at % 8);
+            bytes[at] ^= 1 << random.below(8);
             to.write_all(bytes).await
         }
         Fault::Split => split(bytes, at, to).await,
         Fault::Duplicate => match to.write_all(bytes).await {
-            Ok(()) => to.write_all(bytes).await,
+            Ok(()) => to.write_all(&bytes[at..]).await,
             error => error,
         },
-        Fault::Misroute => match aside {
-            Some(aside) => aside.write_all(bytes).await,
-            None => to.write_all(bytes).await,
-        },
+        Fault::Reorder => {
+            bytes.rotate_left(at);
+            to.write_all(bytes).await
+        }
+        Fault::Misroute => {
+            let (before, behind) = bytes.split_at(at);
+            match to.write_all(before).await {
+                Ok(()) => aside.unwrap_or(to).write_all(behind).await,
+                error => error,
+            }
+        }
     };
     written.err().map(|_| Stop::Cut)
 }
