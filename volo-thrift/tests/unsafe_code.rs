@@ -17,7 +17,9 @@ const INVENTORY: [(&str, &str); 7] = [
 fn unsafe_code_is_where_the_inventory_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut found = BTreeMap::new();
-    for member in ["volo-core", "volo-thrift", "volo-codegen", "volo-cli", "examples", "benchmark"] {
+    for member in
+        ["volo-core", "volo-thrift", "volo-codegen", "volo-cli", "volo-etcd", "examples", "benchmark"]
+    {
         look(&root, &root.join(member), &mut found);
     }
     for (file, _) in INVENTORY {
