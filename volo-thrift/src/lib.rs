@@ -23,6 +23,7 @@ pub mod rt;
 #[cfg(feature = "serde")]
 mod serialize;
 pub mod server;
+mod sync;
 pub mod wire;
 
 pub use bytes::Bytes;

@@ -7,17 +7,11 @@ use std::{
     collections::HashMap,
     future::poll_fn,
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering},
     task::Poll,
 };
 
-use tokio::{
-    runtime,
-    sync::{Semaphore, SemaphorePermit, mpsc, oneshot},
-};
+use tokio::runtime;
 use volo_core::{
     Address, Body, Error, ErrorKind, Raw, Request, Response, Result,
     layers::timeout::mark_covered,
@@ -32,8 +26,12 @@ use super::{
 use crate::{
     conn::{Event, SLOTS_MAX},
     meta::{Advert, InstanceId, keys},
+    sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Semaphore, SemaphorePermit, mpsc, oneshot},
     wire::{Incoming, flag},
 };
+
+#[cfg(all(test, loom))]
+mod models;
 
 /// Requests with more bytes than this are encoded by their callers, so that they don't hold up others.
 const INLINE_MAX: usize = 64 << 10;

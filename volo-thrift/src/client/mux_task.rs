@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{mpsc::UnboundedReceiver, oneshot};
 use volo_core::{Error, ErrorKind, Request, Result};
 
 use super::{
@@ -17,7 +16,10 @@ use super::{
     mux::{Job, Outcome, Reply, Shared},
     timer::now,
 };
-use crate::conn::{Arrival, Event, Loss, Reset, SequenceId};
+use crate::{
+    conn::{Arrival, Event, Loss, Reset, SequenceId},
+    sync::{mpsc::UnboundedReceiver, oneshot},
+};
 
 /// Frames delivered before the callers get a turn to refill the queue.
 const FRAMES_PER_TURN: usize = 256;

@@ -44,7 +44,7 @@ impl Schema {
     /// # Errors
     /// What doesn't fit, with its place in the message and in the text.
     pub fn args_from_json(&self, method: &MethodType, json: &str, protocol: Protocol) -> Result<Raw> {
-        self.from_json(&method.args, json, protocol)
+        self.encode(&method.args, json, protocol)
     }
 
     /// The result of `method` from a JSON object with `success`, or with a declared exception by its name.
@@ -52,7 +52,7 @@ impl Schema {
     /// # Errors
     /// As [`Schema::args_from_json`].
     pub fn result_from_json(&self, method: &MethodType, json: &str, protocol: Protocol) -> Result<Raw> {
-        self.from_json(&method.result, json, protocol)
+        self.encode(&method.result, json, protocol)
     }
 
     /// Arguments of `method` as a JSON object.
@@ -71,7 +71,7 @@ impl Schema {
         decode::structure(self, &method.result, raw)
     }
 
-    fn from_json(&self, ty: &StructType, json: &str, protocol: Protocol) -> Result<Raw> {
+    fn encode(&self, ty: &StructType, json: &str, protocol: Protocol) -> Result<Raw> {
         let limits = Limits::default();
         let bytes = encode::structure(self, ty, json, limits.message_max)?.into();
         // Our own encoder kept to the limits; transcoding needs no tighter ones.
