@@ -1,11 +1,7 @@
 //! Heap allocations of a TMF offering: none to encode it, few to decode it.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
-
 use examples::{sample::Samples, tmf::catalog::ProductOffering};
+use heap_meter::{CallsMeter, allocations};
 use volo_core::{Encode, Raw, Span, span::OutBuf};
 use volo_thrift::{
     Limits,
@@ -15,41 +11,8 @@ use volo_thrift::{
 const DECODE_MAX: usize = 20;
 const LINK_MIN: usize = 4096;
 
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-/// The system's allocator; counts for each thread, so that the test harness doesn't disturb.
-struct Counting;
-
-// SAFETY: every call goes on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations<R>(work: impl FnOnce() -> R) -> (usize, R) {
-    let before = COUNT.get();
-    let result = work();
-    (COUNT.get() - before, result)
-}
+static ALLOCATOR: CallsMeter = CallsMeter::new();
 
 fn encode(value: &impl Encode, protocol: Protocol, buffer: &mut OutBuf) {
     let size = value.encoded_size(protocol.format(), LINK_MIN).unwrap();
@@ -77,12 +40,4 @@ fn an_offering_is_encoded_without_and_decoded_with_few_allocations() {
         assert_eq!(encoding, 0, "{protocol:?}");
         assert!(decoding <= DECODE_MAX, "{protocol:?}: {decoding}");
     }
-}
-
-#[test]
-fn the_counter_counts() {
-    assert_eq!(allocations(|| Box::new(7)).0, 1);
-    assert!(
-        allocations(|| vec![0_u8; 10].into_iter().map(|byte| byte.to_string()).collect::<Vec<_>>()).0 > 10
-    );
 }

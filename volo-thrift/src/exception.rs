@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, error::Error as StdError, fmt};
 
 use faststr::FastStr;
-use volo_core::{Error, ErrorKind, Retry};
+use volo_core::{Error, ErrorKind, Origin, Retry};
 
 use crate::protocol::{DecodeError, Reader, Sizer, Type, Value, Writer};
 
@@ -15,7 +15,8 @@ pub struct ApplicationException {
     not_executed: bool,
 }
 
-/// The type number of an [`ApplicationException`]; numbers beyond Apache's 10 are Kitex's, others are kept as they are.
+/// The type number of an [`ApplicationException`]; numbers beyond Apache's 10 are Kitex's, those from
+/// 120 are ours, others are kept as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ApplicationKind(pub i32);
 
@@ -46,6 +47,14 @@ impl ApplicationKind {
     pub const UNKNOWN_SERVICE: Self = Self(20);
     /// The call gave no service name and the server needs one.
     pub const NO_SERVICE_NAME: Self = Self(21);
+    /// Ours: the deadline passed in the server, or a layer there gave the call up.
+    pub const TIMEOUT: Self = Self(120);
+    /// Ours: the server had no room for the call and did not execute it.
+    pub const OVERLOADED: Self = Self(121);
+    /// Ours: the server shuts down and did not execute the call.
+    pub const DRAINING: Self = Self(122);
+    /// Ours: a rule of the server refused the call.
+    pub const REJECTED: Self = Self(123);
 }
 
 impl Default for ApplicationKind {
@@ -121,12 +130,35 @@ impl Value for ApplicationException {
 /// What a server tells its peer about a failure of ours.
 impl From<&Error> for ApplicationException {
     fn from(error: &Error) -> Self {
+        let untouched = error.retry() == Retry::Always;
         let kind = match error.kind() {
             ErrorKind::Protocol => ApplicationKind::PROTOCOL_ERROR,
+            ErrorKind::Timeout => ApplicationKind::TIMEOUT,
+            ErrorKind::Rejected => ApplicationKind::REJECTED,
+            ErrorKind::Overloaded if untouched => ApplicationKind::OVERLOADED,
+            ErrorKind::Draining if untouched => ApplicationKind::DRAINING,
             _ => ApplicationKind::INTERNAL_ERROR,
         };
         let exception = ApplicationException::new(kind, error.to_string());
-        if error.retry() == Retry::Always { exception.not_executed() } else { exception }
+        if untouched { exception.not_executed() } else { exception }
+    }
+}
+
+impl ApplicationException {
+    /// The error that a client makes of what a server of ours says in its own name: neither the handler failed nor the
+    /// call was wrong.
+    pub(crate) fn into_refusal(self) -> Result<Error, ApplicationException> {
+        let kind = match self.kind {
+            ApplicationKind::TIMEOUT => ErrorKind::Timeout,
+            ApplicationKind::OVERLOADED => ErrorKind::Overloaded,
+            ApplicationKind::DRAINING => ErrorKind::Draining,
+            ApplicationKind::REJECTED => ErrorKind::Rejected,
+            _ => return Err(self),
+        };
+        let error =
+            Error::new(kind, format!("the server answered: {}", self.message)).with_origin(Origin::Peer);
+        let error = if self.not_executed { error.with_retry(Retry::Always) } else { error };
+        Ok(error.with_source(self))
     }
 }
 

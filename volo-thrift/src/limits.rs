@@ -19,7 +19,8 @@ pub struct Limits {
     pub depth_max: u32,
     /// Bytes of memory one message may take when decoded; `None` is four times [`Limits::message_max`].
     pub decode_memory_max: Option<usize>,
-    /// From the first byte of a frame to its length, or to the first bytes of a message that has none in front.
+    /// From the first byte of a frame to the last of its header: a TTHeader's, the length of a Framed message, the head
+    /// of a Buffered one.
     pub header_timeout: Duration,
     /// From the first byte of a frame to its last.
     pub frame_timeout: Duration,
@@ -31,12 +32,17 @@ pub struct Limits {
     pub write_buffer_max: usize,
     /// Calls under way on one connection.
     pub in_flight_max: usize,
-    /// Bytes of requests that were decoded but not answered yet, on one connection.
+    /// Bytes of requests and replies of calls under way, on one connection; above, reading stops.
     pub in_flight_bytes_max: usize,
-    /// Bytes being received, on all connections together; `None` is a quarter of the memory the process may use.
+    /// Bytes of requests and replies that wait for something, on all connections of all servers in the process; `None`
+    /// is a quarter of the memory the process may use.
     pub receive_memory_max: Option<usize>,
     /// Connections of a server; `None` is the descriptor limit less 64.
     pub connections_max: Option<usize>,
+    /// Calls under way in a server; further ones are refused at once. `None` is no limit but those of the connections.
+    pub concurrency_max: Option<usize>,
+    /// How long a call may wait in a server before it is started; it is refused then. `None` is until its deadline.
+    pub queue_timeout: Option<Duration>,
     /// How long a shutdown waits for calls under way.
     pub drain_timeout: Duration,
 }
@@ -57,6 +63,8 @@ impl Default for Limits {
             in_flight_bytes_max: 64 << 20,
             receive_memory_max: None,
             connections_max: None,
+            concurrency_max: None,
+            queue_timeout: None,
             drain_timeout: Duration::from_secs(30),
         }
     }

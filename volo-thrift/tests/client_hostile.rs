@@ -2,13 +2,10 @@
 
 mod client_peer;
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
 use client_peer::{Answer, ECHO, Peer, Plain, client, echo, listen, raw};
+use heap_meter::BytesMeter;
 use volo_core::{Retry, net::Listener};
 use volo_thrift::{
     CallOpt, ClientBuilder, ClientError, Limits, Method, Never,
@@ -16,29 +13,8 @@ use volo_thrift::{
     protocol::{DecodeError, Map, MethodResult, Reader, Sizer, Type, Value, Writer},
 };
 
-/// Counts the bytes in use and remembers the most there ever were.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        PEAK.fetch_max(IN_USE.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
-        // SAFETY: the caller's promises are those of the system's allocator.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: BytesMeter = BytesMeter::new();
 
 /// Keeps tests that need or measure much memory apart.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -181,8 +157,7 @@ fn spawn_hostile(
 #[tokio::test]
 async fn no_body_of_a_reply_hurts() {
     let _alone = ALONE.lock().await;
-    let before = IN_USE.load(Relaxed);
-    PEAK.store(before, Relaxed);
+    let before = heap_meter::mark();
     for (framing, setting) in SETTINGS {
         let listener = listen().await;
         let client = setting(client(&listener)).limits(limits()).build();
@@ -199,7 +174,7 @@ async fn no_body_of_a_reply_hurts() {
             echo(&client, 1).await.unwrap_or_else(|error| panic!("{framing}, after {name}: {error:?}"));
         }
     }
-    let grown = PEAK.load(Relaxed) - before;
+    let grown = heap_meter::peak() - before;
     // 1 MiB of message and 4 MiB of decoded memory are allowed; the rest is what the test holds itself.
     assert!(grown < 8 << 20, "{grown} bytes in use at once");
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use volo_core::{Body, Error, Retry, net::Listener};
 use volo_thrift::{
     CallOpt, ClientError, Limits, Never,
-    client::call,
+    client::{Governance, call},
     meta::{Advert, Hello, InstanceId, keys},
     protocol::MethodResult,
     wire::{Header, MessageKind, flag},
@@ -138,7 +138,7 @@ fn farewell() -> Answer {
 #[tokio::test]
 async fn what_a_farewell_leaves_unanswered_may_be_sent_again() {
     let listener = listen_mem().await;
-    let client = client(&listener).mux(1).build();
+    let client = client(&listener).mux(1).governance(Governance::none()).build();
     let calls = spawn_calls(&client, 0..5);
     let mut peer = Peer::accept(&listener).await;
     let mut received = Vec::new();
@@ -154,7 +154,7 @@ async fn what_a_farewell_leaves_unanswered_may_be_sent_again() {
 #[tokio::test]
 async fn a_farewell_is_read_although_writing_fails() {
     let listener = listen_mem().await;
-    let client = client(&listener).mux(1).build();
+    let client = client(&listener).mux(1).governance(Governance::none()).build();
     let sent = spawn_calls(&client, 0..1);
     let mut peer = Peer::accept(&listener).await;
     let call = peer.receive().await.unwrap();
@@ -344,9 +344,9 @@ fn advertising() -> Answer {
     Answer { header, ..Answer::default() }
 }
 
-/// Three calls that time out one after the other, while one with more time waits. The peer has answered the first
+/// So many calls that time out one after the other, while one with more time waits. The peer has answered the first
 /// call with `first`, then gets all calls without answering any, until the client asks for a sign of life.
-async fn go_silent(first: Answer) -> (Listener, Peer, Plain, JoinSet<Result<(), Error>>) {
+async fn go_silent(first: Answer, timeouts: i64) -> (Listener, Peer, Plain, JoinSet<Result<(), Error>>) {
     let listener = listen_mem().await;
     let hasty = client(&listener).mux(1).rpc_timeout(Duration::from_millis(300)).build();
     let patient =
@@ -361,7 +361,7 @@ async fn go_silent(first: Answer) -> (Listener, Peer, Plain, JoinSet<Result<(), 
     calling.await.unwrap();
     let waiting = spawn_calls(&patient, 1..2);
     peer.receive().await.unwrap();
-    for value in 2..5 {
+    for value in 2..2 + timeouts {
         assert!(echo(&hasty, value).await.unwrap_err().is_timeout());
         peer.receive().await.unwrap();
     }
@@ -370,7 +370,7 @@ async fn go_silent(first: Answer) -> (Listener, Peer, Plain, JoinSet<Result<(), 
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_answers_no_ping_is_given_up() {
-    let (listener, mut silent, client, waiting) = go_silent(advertising()).await;
+    let (listener, mut silent, client, waiting) = go_silent(advertising(), 2).await;
     let ping = silent.receive().await.unwrap();
     assert!(Hello::is_asked(ping.header.as_ref().unwrap()));
     let start = tokio::time::Instant::now();
@@ -381,9 +381,28 @@ async fn a_peer_that_answers_no_ping_is_given_up() {
     echo(&client, 6).await.unwrap();
 }
 
+/// A length that was corrupted on its way: what the server takes for one frame swallows all that follows.
+#[tokio::test(start_paused = true)]
+async fn a_connection_out_of_step_costs_two_seconds_and_not_the_frame_timeout() {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).build();
+    let calling = spawn_calls(&client, 0..1);
+    let mut peer = Peer::accept(&listener).await;
+    let call = peer.receive().await.unwrap();
+    peer.send(&call, &advertising()).await;
+    calling.join_all().await.remove(0).unwrap();
+    peer.send_bytes(b"\0\xff\0\0\x10\0").await; // a reply of 16 MiB begins
+    let swallow = tokio::spawn(async move { while peer.receive().await.is_some() {} });
+    spawn_echo(listener);
+    let start = tokio::time::Instant::now();
+    while echo(&client, 1).await.is_err() {}
+    assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
+    swallow.await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_answers_a_ping_keeps_its_calls() {
-    let (_listener, mut slow, client, waiting) = go_silent(advertising()).await;
+    let (_listener, mut slow, client, waiting) = go_silent(advertising(), 2).await;
     let ping = slow.receive().await.unwrap();
     slow.send(&ping, &Answer::default()).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -397,7 +416,7 @@ async fn a_peer_that_answers_a_ping_keeps_its_calls() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_that_knows_no_ping_gets_no_new_calls_there() {
-    let (listener, mut slow, client, waiting) = go_silent(Answer::default()).await;
+    let (listener, mut slow, client, waiting) = go_silent(Answer::default(), 3).await;
     let next = spawn_calls(&client, 6..7);
     let mut fresh = Peer::accept(&listener).await;
     let call = fresh.receive().await.unwrap();

@@ -4,12 +4,9 @@
 
 mod server_support;
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use heap_meter::BytesMeter;
 use server_support::{FRAMED, Node, Probe, Running, TTHEADER, Text, soon};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -18,52 +15,19 @@ use tokio::{
 use volo_core::Address;
 use volo_thrift::{Limits, Server, wire::MessageKind};
 
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-fn grown(bytes: usize) {
-    let live = LIVE.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    PEAK.fetch_max(live, Ordering::Relaxed);
-}
-
-// SAFETY: every function hands its arguments on to the system's allocator as they are.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grown(layout.size());
-        // SAFETY: the caller's promise is the one that is needed.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        grown(layout.size());
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: BytesMeter = BytesMeter::new();
 
 /// Bytes of heap in use, from now on at most.
 struct Peak(usize);
 
 impl Peak {
     fn start() -> Self {
-        let live = LIVE.load(Ordering::Relaxed);
-        PEAK.store(live, Ordering::Relaxed);
-        Peak(live)
+        Peak(heap_meter::mark())
     }
 
     fn growth(&self) -> usize {
-        PEAK.load(Ordering::Relaxed).saturating_sub(self.0)
+        heap_meter::peak().saturating_sub(self.0)
     }
 }
 

@@ -22,7 +22,7 @@ async fn tower_s_timeout_ends_a_call_and_not_the_connection() {
     let running = Running::start(server.bind("127.0.0.1:0").await.unwrap());
     let mut caller = running.connect(FRAMED).await;
     let (kind, text) = soon(caller.call("slow", 1, "60000")).await.fault();
-    assert_eq!((kind, text.as_str()), (6, "a timeout layer gave the call up"));
+    assert_eq!((kind, text.as_str()), (120, "a timeout layer gave the call up"));
     assert_eq!(soon(caller.call("slow", 2, "1")).await.text(), "1");
     assert_eq!(probe.journal.lines(), ["start 60000", "start 1", "end 1"]);
 }
@@ -55,7 +55,7 @@ async fn tower_s_load_shed_refuses_what_was_not_executed() {
     caller.send(MessageKind::Call, "slow", 1, "30").await;
     let refused = soon(caller.call("echo", 2, "too much")).await;
     assert!(refused.id == 2 && refused.notes.not_executed);
-    assert_eq!(refused.fault(), (6, "a load-shed layer refused the call".to_owned()));
+    assert_eq!(refused.fault(), (121, "a load-shed layer refused the call".to_owned()));
     assert_eq!(soon(caller.answer()).await.id, 1);
     assert_eq!(soon(caller.call("echo", 3, "fits")).await.text(), "fits");
     assert_eq!(probe.journal.lines(), ["start 30", "end 30", "echo fits"]);

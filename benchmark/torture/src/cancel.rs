@@ -5,14 +5,17 @@ use std::{
     pin::pin,
     sync::Arc,
     task::Poll,
-    time::Duration,
 };
 
-use tokio::{runtime::Handle, task::JoinSet};
-use volo_core::{BoxError, pool::PoolConfig};
-use volo_thrift::{ClientBuilder, ClientError};
+use volo_core::BoxError;
+use volo_thrift::ClientError;
 
-use crate::{idl::TortureServiceClient, process::Server, random::Random, report::Report};
+use crate::{
+    idl::TortureServiceClient,
+    random::Random,
+    report::Report,
+    scene::{Counter, Scene, together},
+};
 
 const WORKERS: u64 = 32;
 
@@ -20,118 +23,79 @@ const WORKERS: u64 = 32;
 const ROOM: usize = 8;
 
 /// Calls that a multiplexed connection carries at a time, by default.
-const WINDOW: i64 = 1024;
+const WINDOW: u64 = 1024;
 
 #[derive(Default)]
-struct Count {
-    answered: u64,
-    dropped: u64,
-    mismatched: u64,
-    failed: u64,
+struct Tally {
+    answered: Counter,
+    dropped: Counter,
+    mismatched: Counter,
+    failed: Counter,
 }
 
 /// Runs the suite with so many calls in each client mode.
 pub async fn run(calls: u64, report: &mut Report) -> Result<(), BoxError> {
     for (mode, mux) in [("ping-pong", 0), ("mux", 1)] {
-        let own_tasks = Handle::current().metrics().num_alive_tasks() as u64;
-        let mut server = Server::start(&[])?;
-        let before = (server.meter()?, server.descriptors()?);
-        let client: TortureServiceClient = ClientBuilder::new("torture")
-            .address(server.address)
-            .rpc_timeout(Duration::from_secs(20))
-            .connect_timeout(Duration::from_secs(5))
-            .pool(PoolConfig {
-                max_total: ROOM,
-                idle_timeout: Duration::from_secs(1),
-                ..PoolConfig::default()
-            })
-            .mux(mux)
-            .build();
-        let client = Arc::new(client);
-        let mut workers = JoinSet::new();
-        for worker in 0..WORKERS {
-            workers.spawn(work(client.clone(), worker, calls / WORKERS));
-        }
-        let mut sum = Count::default();
-        while let Some(count) = workers.join_next().await {
-            let count = count?;
-            sum.answered += count.answered;
-            sum.dropped += count.dropped;
-            sum.mismatched += count.mismatched;
-            sum.failed += count.failed;
-        }
-        report.tell(mode, "answered", sum.answered);
-        report.at_least(mode, "dropped", sum.dropped, calls * 29 / 100);
-        report.equal(mode, "mismatched replies", sum.mismatched, 0);
-        report.equal(mode, "calls that failed", sum.failed, 0);
+        let scene = Scene::start(&[])?;
+        let client = scene.client().pool(Scene::pool(ROOM)).mux(mux).build();
+        let tally = Arc::new(Tally::default());
+        together(WORKERS, |worker| work(client.clone(), worker, calls / WORKERS, tally.clone())).await?;
+        report.tell(mode, "answered", tally.answered.get());
+        report.at_least(mode, "dropped", tally.dropped.get(), calls * 29 / 100);
+        report.equal(mode, "mismatched replies", tally.mismatched.get(), 0);
+        report.equal(mode, "calls that failed", tally.failed.get(), 0);
         // With a place of a dropped call still taken, not all of these would fit.
-        let full = if mux > 0 { WINDOW } else { ROOM as i64 };
-        report.equal(mode, "calls at once that fail afterwards", all_at_once(&client, full).await, 0);
+        let full = if mux > 0 { WINDOW } else { ROOM as u64 };
+        report.equal(mode, "calls at once that fail afterwards", all_at_once(&client, full).await?, 0);
         drop(client);
-        let (after, open) = server.settle(before.0.tasks, before.1).await?;
-        report.at_most(mode, "server tasks left", after.tasks, before.0.tasks);
-        report.at_most(mode, "server descriptors left", open, before.1);
-        report.at_most(mode, "client tasks left", settled_tasks(own_tasks).await, own_tasks);
-        report.equal(mode, "server panics", after.panics, 0);
+        scene.end(mode, 0, report).await?;
     }
     Ok(())
 }
 
-/// Tasks of this process once those of the dropped client have noticed; the pool's keeper looks around now and then.
-async fn settled_tasks(expected: u64) -> u64 {
-    for _ in 0..100 {
-        if Handle::current().metrics().num_alive_tasks() as u64 <= expected {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Handle::current().metrics().num_alive_tasks() as u64
-}
-
-async fn work(client: Arc<TortureServiceClient>, worker: u64, calls: u64) -> Count {
-    let (mut random, mut count) = (Random::new(worker), Count::default());
+async fn work(client: TortureServiceClient, worker: u64, calls: u64, tally: Arc<Tally>) {
+    let (mut random, mut dropped) = (Random::new(worker), 0);
     for number in 0..calls {
         // Some calls are slow enough to be given up while the server works.
         let delay = if random.below(50) == 0 { random.below(3) as i32 } else { 0 };
         // Some of those to be given up have their answer before; others are given up for them.
-        let behind = count.dropped * 100 < number * 30;
-        let patience = if random.percent(if behind { 70 } else { 20 }) { random.below(3) } else { u64::MAX };
+        let behind = dropped * 100 < number * 30;
+        let patience = if random.percent(if behind { 70 } else { 20 }) { random.below(4) } else { u64::MAX };
         let number = (worker << 32 | number) as i64;
         let call = async {
             if delay > 0 { client.later(number, delay).await } else { client.perhaps(number, 0).await }
         };
         match give_up_after(patience, call).await {
-            None => count.dropped += 1,
-            Some(Ok(answer)) if answer == number => count.answered += 1,
-            Some(Ok(_)) => count.mismatched += 1,
+            None => {
+                dropped += 1;
+                tally.dropped.count();
+            }
+            Some(Ok(answer)) if answer == number => tally.answered.count(),
+            Some(Ok(_)) => tally.mismatched.count(),
             Some(Err(error)) => {
-                if count.failed == 0 {
+                if tally.failed.get() == 0 {
                     eprintln!("cancel: {}", describe(&error));
                 }
-                count.failed += 1;
+                tally.failed.count();
             }
         }
     }
-    count
 }
 
-fn describe(error: &ClientError) -> String {
+/// An error with its cause.
+pub fn describe(error: &ClientError) -> String {
     let cause = std::error::Error::source(error).and_then(std::error::Error::source);
     format!("{error} ({})", cause.map(ToString::to_string).unwrap_or_default())
 }
 
 /// How many of so many calls under way at the same time fail.
-async fn all_at_once(client: &Arc<TortureServiceClient>, calls: i64) -> u64 {
-    let mut tasks = JoinSet::new();
-    for number in 0..calls {
+async fn all_at_once(client: &TortureServiceClient, calls: u64) -> Result<u64, BoxError> {
+    let call = |number: u64| {
         let client = client.clone();
-        tasks.spawn(async move { client.later(number, 100).await.ok() == Some(number) });
-    }
-    let mut failed = 0;
-    while let Some(done) = tasks.join_next().await {
-        failed += u64::from(!done.unwrap_or(false));
-    }
-    failed
+        async move { client.later(number as i64, 100).await.ok() == Some(number as i64) }
+    };
+    let answered = together(calls, call).await?;
+    Ok(answered.into_iter().filter(|answered| !answered).count() as u64)
 }
 
 /// Polls `call` until it is done or was pending so many times, then drops it.

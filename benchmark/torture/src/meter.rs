@@ -1,19 +1,9 @@
 //! What a process uses: heap by a counting allocator, tasks, panics, handlers that ran.
-//!
-//! The allocator counts what was asked for, so its figures are the same on every machine; the resident size, which
-//! depends on the allocator and the kernel, is only printed.
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     fmt,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
-
-/// Counts the bytes in use and remembers the most there ever were.
-pub struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 /// Panics of this process, also those that were caught.
 pub static PANICS: AtomicU64 = AtomicU64::new(0);
@@ -21,46 +11,11 @@ pub static PANICS: AtomicU64 = AtomicU64::new(0);
 /// Handlers that began although nobody waited for them any more.
 pub static EXPIRED: AtomicU64 = AtomicU64::new(0);
 
+/// Handlers of slow methods that began.
+pub static STARTED: AtomicU64 = AtomicU64::new(0);
+
 /// Handlers that ran to their end.
 pub static EXECUTED: AtomicU64 = AtomicU64::new(0);
-
-fn grow(bytes: usize) {
-    let live = LIVE.fetch_add(bytes, Relaxed) + bytes;
-    PEAK.fetch_max(live, Relaxed);
-}
-
-// SAFETY: every function hands its arguments on to the system's allocator as they are.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grow(layout.size());
-        // SAFETY: the caller's promise is the one that is needed.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        grow(layout.size());
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        grow(size); // both exist while the bytes are moved
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
-
-/// Makes the peak start again from what is in use now.
-pub fn mark() {
-    PEAK.store(LIVE.load(Relaxed), Relaxed);
-}
 
 /// Counts panics instead of printing them: handlers panic by the thousand here.
 pub fn count_panics() {
@@ -82,6 +37,8 @@ pub struct Meter {
     pub tasks: u64,
     /// Panics so far.
     pub panics: u64,
+    /// Handlers of slow methods that began so far.
+    pub started: u64,
     /// Handlers that ran to their end so far.
     pub executed: u64,
     /// Handlers that began after their deadline so far.
@@ -92,10 +49,11 @@ impl Meter {
     /// Looks at this process.
     pub fn read(runtime: &tokio::runtime::Handle) -> Self {
         Meter {
-            live: LIVE.load(Relaxed) as u64,
-            peak: PEAK.load(Relaxed) as u64,
+            live: heap_meter::live() as u64,
+            peak: heap_meter::peak() as u64,
             tasks: runtime.metrics().num_alive_tasks() as u64,
             panics: PANICS.load(Relaxed),
+            started: STARTED.load(Relaxed),
             executed: EXECUTED.load(Relaxed),
             expired: EXPIRED.load(Relaxed),
         }
@@ -110,6 +68,7 @@ impl Meter {
             peak: next()?,
             tasks: next()?,
             panics: next()?,
+            started: next()?,
             executed: next()?,
             expired: next()?,
         })
@@ -120,8 +79,8 @@ impl fmt::Display for Meter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {} {} {} {} {}",
-            self.live, self.peak, self.tasks, self.panics, self.executed, self.expired
+            "{} {} {} {} {} {} {}",
+            self.live, self.peak, self.tasks, self.panics, self.started, self.executed, self.expired
         )
     }
 }
@@ -132,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_look_survives_the_pipe() {
-        let meter = Meter { live: 1, peak: 2, tasks: 3, panics: 4, executed: 5, expired: 6 };
+        let meter = Meter { live: 1, peak: 2, tasks: 3, panics: 4, started: 5, executed: 6, expired: 7 };
         assert_eq!(Meter::parse(&meter.to_string()), Some(meter));
         assert_eq!(Meter::parse("1 2 x"), None);
     }

@@ -59,6 +59,11 @@ impl Peer {
         Ok(Peer::new(timeout(Duration::from_secs(5), socket.connect(address)).await??))
     }
 
+    /// The bare connection.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     fn new(stream: TcpStream) -> Self {
         let _ = stream.set_nodelay(true);
         Peer { stream, received: BytesMut::new() }
@@ -151,6 +156,9 @@ impl Peer {
         }
     }
 }
+
+/// The answer to the call of `echo` with sequence id 7 and the text "hello", in Binary without framing.
+pub const ECHOED: &[u8] = b"\x80\x01\0\x02\0\0\0\x04echo\0\0\0\x07\x0b\0\0\0\0\0\x05hello\0";
 
 /// A Binary call of `echo` without framing.
 pub fn echo(id: i32, text: &str) -> Vec<u8> {

@@ -26,6 +26,22 @@ pub struct Process {
     answers: Receiver<String>,
 }
 
+/// What a process holds while nobody wants anything of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    /// Tasks of its runtime.
+    pub tasks: u64,
+    /// Open descriptors.
+    pub descriptors: u64,
+}
+
+impl Rest {
+    /// Whether it is no more than `before`.
+    pub fn is_within(self, before: Rest) -> bool {
+        self.tasks <= before.tasks && self.descriptors <= before.descriptors
+    }
+}
+
 /// A server in another process.
 pub struct Server {
     process: Process,
@@ -94,6 +110,20 @@ impl Process {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count() as u64)
     }
 
+    /// What it holds now.
+    pub fn rest(&mut self) -> Result<Rest, BoxError> {
+        Ok(Rest { tasks: self.meter()?.tasks, descriptors: self.descriptors()? })
+    }
+
+    /// Processor time so far.
+    pub fn processor_time(&self) -> Result<Duration, BoxError> {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let behind_name = text.rsplit_once(") ").ok_or("no processor time")?.1;
+        let ticks: Vec<u64> =
+            behind_name.split(' ').skip(11).take(2).filter_map(|word| word.parse().ok()).collect();
+        Ok(Duration::from_millis(ticks.iter().sum::<u64>() * 10)) // Linux tells hundredths of a second
+    }
+
     /// Resident bytes.
     pub fn resident(&self) -> Result<u64, BoxError> {
         let text = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id()))?;
@@ -138,18 +168,27 @@ impl Server {
     /// The same with so many descriptors at most.
     pub fn limited(settings: &[&str], descriptors: Option<u32>) -> Result<Self, BoxError> {
         let words: Vec<String> = settings.iter().map(ToString::to_string).collect();
-        let mut process = Process::start(role::SERVER, &words, descriptors)?;
+        Server::listening(Process::start(role::SERVER, &words, descriptors)?)
+    }
+
+    /// Starts a server of bare sockets; see [`role::serve_plainly`].
+    pub fn plain() -> Result<Self, BoxError> {
+        Server::listening(Process::start(role::PLAIN, &[], None)?)
+    }
+
+    fn listening(mut process: Process) -> Result<Self, BoxError> {
         let address = process.line()?.parse()?;
         Ok(Server { process, address })
     }
 
-    /// Waits until no more than `tasks` and `descriptors` are left, for a while at most; gives what is left.
-    pub async fn settle(&mut self, tasks: u64, descriptors: u64) -> Result<(Meter, u64), BoxError> {
+    /// Waits until it holds no more than `before`, for a while at most; gives what it uses and holds then.
+    pub async fn settle(&mut self, before: Rest) -> Result<(Meter, Rest), BoxError> {
         let start = Instant::now();
         loop {
-            let (meter, open) = (self.meter()?, self.descriptors()?);
-            if meter.tasks <= tasks && open <= descriptors || start.elapsed() > Duration::from_secs(5) {
-                return Ok((meter, open));
+            let (meter, descriptors) = (self.meter()?, self.descriptors()?);
+            let rest = Rest { tasks: meter.tasks, descriptors };
+            if rest.is_within(before) || start.elapsed() > Duration::from_secs(10) {
+                return Ok((meter, rest));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -11,19 +11,19 @@ use std::{
 
 use faststr::FastStr;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     runtime::{Builder, Handle, Runtime},
-    sync::Semaphore,
 };
 use volo_core::{BoxError, Context, shutdown};
-use volo_thrift::{ClientBuilder, ClientError, Limits, ServerError, protocol::Protocol};
+use volo_thrift::{ClientBuilder, ClientError, Limits, ServerError, client::Governance, protocol::Protocol};
 
 use crate::{
-    cap::CapLayer,
     idl::{
         Node, Refused, TortureService, TortureServiceClient, TortureServiceRefuseException,
         TortureServiceServer,
     },
-    meter::{self, EXECUTED, EXPIRED, Meter},
+    meter::{self, EXECUTED, EXPIRED, Meter, STARTED},
+    peer::{ECHOED, echo, framed},
 };
 
 /// The word that makes this program a server.
@@ -31,6 +31,13 @@ pub const SERVER: &str = "role-server";
 
 /// The word that makes this program a client.
 pub const CLIENT: &str = "role-client";
+
+/// The word that makes this program a server of bare sockets.
+pub const PLAIN: &str = "role-plain";
+
+/// By how much a deadline may have passed when a handler begins: between the look at the clock and the handler, the
+/// thread may have had to wait for a processor.
+const GRACE: Duration = Duration::from_millis(50);
 
 /// What suites call.
 #[derive(Default)]
@@ -54,8 +61,10 @@ impl TortureService for Handler {
     }
 
     async fn later(&self, number: i64, delay_ms: i32) -> Result<i64, ServerError> {
+        STARTED.fetch_add(1, Relaxed);
         let deadline = Context::with_current(|context| context.deadline).flatten();
-        EXPIRED.fetch_add(u64::from(deadline.is_some_and(|deadline| deadline < Instant::now())), Relaxed);
+        let is_expired = deadline.is_some_and(|deadline| deadline + GRACE < Instant::now());
+        EXPIRED.fetch_add(u64::from(is_expired), Relaxed);
         tokio::time::sleep(Duration::from_millis(delay_ms.unsigned_abs().into())).await;
         done(number)
     }
@@ -111,6 +120,8 @@ fn set(limits: &mut Limits, word: &str) -> Result<(), BoxError> {
         "drain_timeout_ms" => limits.drain_timeout = time,
         "receive_memory_max" => limits.receive_memory_max = Some(number),
         "connections_max" => limits.connections_max = Some(number),
+        "concurrency_max" => limits.concurrency_max = Some(number),
+        "queue_timeout_ms" => limits.queue_timeout = Some(time),
         _ => return Err(format!("no setting is called `{name}`").into()),
     }
     Ok(())
@@ -123,23 +134,45 @@ fn runtime() -> Result<Runtime, BoxError> {
 
 /// Serves until SIGTERM, with the limits that `words` set.
 pub fn serve(words: impl Iterator<Item = String>) -> Result<bool, BoxError> {
-    let (mut limits, mut concurrency) = (Limits::default(), Semaphore::MAX_PERMITS);
+    let mut limits = Limits::default();
     for word in words {
-        match word.strip_prefix("concurrency=") {
-            Some(number) => concurrency = number.parse()?,
-            None => set(&mut limits, &word)?,
-        }
+        set(&mut limits, &word)?;
     }
     let runtime = runtime()?;
     let handle = runtime.handle().clone();
     runtime.block_on(async {
         let server = TortureServiceServer::new(Handler::default()).limits(limits);
-        let server = server.layer(CapLayer::new(concurrency));
         let server = server.bind("127.0.0.1:0").await?;
         println!("{}", server.local_address().to_string().trim_start_matches("tcp://"));
-        std::thread::spawn(move || answer_questions(&handle, |_| None));
+        let asked = handle.clone();
+        std::thread::spawn(move || answer_questions(&asked, |_| None));
         server.serve(shutdown::signal()).await;
+        println!("{}", Meter::read(&handle));
         Ok(true)
+    })
+}
+
+/// Answers every call of `echo` with the text "hello", read and written as plainly as can be: what is lost by this
+/// server, too, is lost by the machine and not by ours.
+pub fn serve_plainly() -> Result<bool, BoxError> {
+    let runtime = runtime()?;
+    let handle = runtime.handle().clone();
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        println!("{}", listener.local_addr()?);
+        std::thread::spawn(move || answer_questions(&handle, |_| None));
+        loop {
+            let (mut stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            tokio::spawn(async move {
+                let mut call = vec![0; framed(&echo(0, "hello")).len()];
+                while stream.read_exact(&mut call).await.is_ok() {
+                    if stream.write_all(&framed(ECHOED)).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
     })
 }
 
@@ -164,8 +197,9 @@ pub fn call(mut words: impl Iterator<Item = String>) -> Result<bool, BoxError> {
 type Setting = fn(ClientBuilder<TortureServiceClient>) -> ClientBuilder<TortureServiceClient>;
 
 /// The ways a client can be set up, by name.
-pub const MODES: [(&str, Setting); 5] = [
+pub const MODES: [(&str, Setting); 6] = [
     ("ttheader", |builder| builder),
+    ("pingpong", |builder| builder.pingpong()),
     ("framed", |builder| builder.framed()),
     ("buffered", |builder| builder.buffered()),
     ("compact", |builder| builder.framed().protocol(Protocol::Compact)),
@@ -175,7 +209,8 @@ pub const MODES: [(&str, Setting); 5] = [
 fn client(address: &str) -> ClientBuilder<TortureServiceClient> {
     let mut limits = Limits::default();
     limits.message_max = 1 << 20;
-    ClientBuilder::new("torture")
+    ClientBuilder::new("torture").governance(Governance::none())
+        .governance(Governance::none())
         .address(address)
         .limits(limits)
         .rpc_timeout(Duration::from_millis(400))
@@ -205,7 +240,7 @@ fn answer_questions(runtime: &Handle, mut further: impl FnMut(&str) -> Option<St
         match question.as_str() {
             "meter" => println!("{}", Meter::read(runtime)),
             "mark" => {
-                meter::mark();
+                heap_meter::mark();
                 println!("marked");
             }
             question => println!("{}", further(question).unwrap_or_else(|| format!("what is `{question}`?"))),

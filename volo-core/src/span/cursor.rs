@@ -236,7 +236,7 @@ impl Cursor<'_, '_> {
 /// # Safety
 /// `to` has room for the bytes and doesn't overlap them; there are at most [`COPY_MAX`].
 #[inline(always)]
-unsafe fn copy_short(from: &[u8], to: *mut u8) {
+pub(super) unsafe fn copy_short(from: &[u8], to: *mut u8) {
     // SAFETY: every arm fits the length.
     unsafe {
         if from.len() > 16 {

@@ -42,10 +42,13 @@ pub(super) async fn connect(
         .expected_hello(instance)
         .ok_or_else(|| Error::new(ErrorKind::Connect, "a connection of this kind can't be checked"))?;
     let answer = exchange(&mut connection, &request(now())).await?;
-    let header = answer.as_ref().and_then(|answer| answer.header.as_ref());
+    let header = answer.as_ref().and_then(|answer| answer.header.as_deref());
     let hello = header.and_then(Hello::read);
     match hello {
-        Some(hello) if hello == expected && connection.is_clean() => Ok(connection.into_link()),
+        // More than one answer would be taken for that of the first call.
+        Some(hello) if hello == expected && connection.is_clean() && connection.idle_ok() => {
+            Ok(connection.into_link())
+        }
         Some(hello) => {
             let (hello, expected) = (hello.to_text(), expected.to_text());
             let text = format!("{address} is not the server that advertised: `{hello}` is not `{expected}`");

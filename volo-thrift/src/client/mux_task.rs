@@ -25,9 +25,14 @@ const FRAMES_PER_TURN: usize = 256;
 /// Jobs taken from the queue at a time.
 const JOBS_PER_STEP: usize = 64;
 
-/// Timeouts in a row, with nothing received between them, after which the peer is asked whether it is still there,
-/// if the first was so long ago: calls may have little time.
+/// Timeouts in a row, with nothing received between them, after which a peer that can't be asked whether it is still
+/// there gets no new calls; another is asked after the first.
 const TIMEOUTS_MAX: u32 = 3;
+
+/// How long the peer must have owed an answer before a timeout means anything: calls may have little time.
+///
+/// A length that was corrupted on its way makes either end wait for a frame that never ends, and everything later
+/// becomes part of it. Then only this tells, long before the frame's own time is up.
 const SILENCE: Duration = Duration::from_millis(500);
 
 /// The task's end of the queue.
@@ -101,8 +106,9 @@ struct Task {
     admitted: usize,
     /// Whether nobody can send further calls.
     orphaned: bool,
-    /// Timeouts since anything was received, and when the first was.
+    /// Timeouts since anything was received.
     timeouts: u32,
+    /// Since when the peer has owed an answer and sent nothing.
     silent_since: Instant,
     /// Where the answer of the peer goes that was asked whether it is still there.
     ping: Option<oneshot::Receiver<Outcome>>,
@@ -207,6 +213,7 @@ impl Task {
             };
             match written {
                 Ok(range) if request.context.oneway => self.oneways.push_back((*id, range.end)),
+                Ok(_) if self.connection.calls.occupied() == 1 => self.silent_since = now,
                 Ok(_) => {}
                 Err(WriteError::Connection(error)) => {
                     self.connection.hear_out(error);
@@ -243,7 +250,7 @@ impl Task {
             }
         }
         if count > 0 {
-            self.timeouts = 0;
+            (self.timeouts, self.silent_since) = (0, now());
         }
         if self.connection.is_retiring() && !self.shared.retiring.swap(true, Ordering::Relaxed) {
             self.shared.room.close();
@@ -256,9 +263,6 @@ impl Task {
         let now = now();
         let mut next = overdue;
         while let Some((reply, reset)) = next {
-            if self.timeouts == 0 {
-                self.silent_since = now;
-            }
             self.timeouts = self.timeouts.saturating_add(u32::from(reset.sent));
             let _ = reply.send(Outcome::Event(Event::Reset(reset)));
             next = self.connection.expire(now);
@@ -267,7 +271,8 @@ impl Task {
             let text = "the peer answers no call on this connection any more";
             return Err(Error::new(ErrorKind::Closed, text));
         }
-        let silent = self.timeouts >= TIMEOUTS_MAX && now.duration_since(self.silent_since) >= SILENCE;
+        let timeouts_max = if self.connection.is_akin() { 1 } else { TIMEOUTS_MAX };
+        let silent = self.timeouts >= timeouts_max && now.duration_since(self.silent_since) >= SILENCE;
         if silent && self.ping.is_none() && !self.connection.is_retiring() {
             self.ping(now);
         }
@@ -298,7 +303,7 @@ impl Task {
         match ping.try_recv() {
             Err(oneshot::error::TryRecvError::Empty) => return Ok(()),
             Ok(Outcome::Event(Event::Reset(_))) => {
-                let text = format!("the peer answered neither {TIMEOUTS_MAX} calls nor a ping");
+                let text = "the peer answered neither its calls nor a ping";
                 return Err(Error::new(ErrorKind::Closed, text));
             }
             Ok(_) | Err(_) => self.ping = None,

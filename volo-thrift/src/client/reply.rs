@@ -56,6 +56,9 @@ fn fault(kind: ApplicationKind, text: String) -> Error {
 ///
 /// A business status is left as the extension [`BizError`](crate::BizError) of the response's context. An application
 /// exception is decoded here, because its type is the outcome; it says whether the call was executed.
+///
+/// # Errors
+/// What a server of ours says in its own name: overload, shutdown, a deadline that passed there.
 pub(super) fn response(peer: Arc<Peer>, message: Option<Box<Incoming>>) -> Result<Response> {
     let mut context = Context::default();
     context.peer = Some(peer);
@@ -64,7 +67,7 @@ pub(super) fn response(peer: Arc<Peer>, message: Option<Box<Incoming>>) -> Resul
         return Ok(Response::new(context, Body::Raw(nothing()), Outcome::Success));
     };
     let notes =
-        message.header.as_ref().map(|header| meta::read_reply(header, &mut context)).unwrap_or_default();
+        message.header.as_deref().map(|header| meta::read_reply(header, &mut context)).unwrap_or_default();
     if let Some(biz) = notes.biz {
         let outcome = Outcome::Business(biz.status_code);
         context.extensions_mut().insert(biz);
@@ -76,6 +79,10 @@ pub(super) fn response(peer: Arc<Peer>, message: Option<Box<Incoming>>) -> Resul
         if notes.not_executed {
             (exception, retry) = (exception.not_executed(), Retry::Always);
         }
+        let exception = match exception.into_refusal() {
+            Ok(error) => return Err(error),
+            Err(exception) => exception,
+        };
         let outcome = Outcome::Failed(exception.kind().0);
         let body = Body::Typed(Arc::new(Typed(exception)));
         return Ok(Response::new(context, body, outcome).with_retry(retry));

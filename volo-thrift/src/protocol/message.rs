@@ -103,8 +103,8 @@ pub(crate) fn unknown_format(format: Format) -> Error {
 /// The error of a failed decode, with what was decoded, the place and the limit.
 pub(crate) fn decode_failed(error: DecodeError, what: &str, place: &str, limits: DecodeLimits) -> Error {
     let limit = match error {
-        DecodeError::TooDeep => format!(" ({} levels)", limits.depth_max),
-        DecodeError::OverBudget => format!(" ({} bytes)", limits.memory_max),
+        DecodeError::TooDeep => format!(", depth_max of {}", limits.depth_max),
+        DecodeError::OverBudget => format!(", decode_memory_max of {}", limits.memory_max),
         _ => String::new(),
     };
     Error::protocol(format!("can't decode {what}: {error}{limit}; {place}")).with_source(error)

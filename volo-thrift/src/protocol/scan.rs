@@ -182,7 +182,9 @@ pub(crate) fn value_len(
         Protocol::Compact => first_step(CompactReader::borrowed(bytes, NO_LIMITS), value, depth_max > 0)?,
     };
     let open = match step {
-        Step::Over(len) if len > bytes.len() - at => return Err(cut(len)),
+        Step::Over(len) if len > bytes.len() - at => {
+            return Err(signed(len).err().unwrap_or(DecodeError::UnexpectedEnd));
+        }
         Step::Over(len) => return Ok(at + len),
         Step::Into(inner) => inner,
     };
@@ -200,11 +202,6 @@ pub(crate) fn value_len(
         Err(DecodeError::TooLong) => Err(DecodeError::BadLength),
         Err(error) => Err(error),
     }
-}
-
-/// Why `len` bytes can't follow.
-fn cut(len: usize) -> DecodeError {
-    if i32::try_from(len).is_ok() { DecodeError::UnexpectedEnd } else { DecodeError::BadLength }
 }
 
 fn first_step<R: Reader>(mut reader: R, value: Type, may_nest: bool) -> Result<(Step, usize), DecodeError> {
@@ -227,7 +224,7 @@ enum Step {
 #[inline(always)]
 fn flat<R: Reader>(reader: &mut R, value: Type) -> Result<Option<usize>, DecodeError> {
     if value == Type::String {
-        return Ok(Some(reader.text_head()?));
+        return signed(reader.text_head()?).map(Some);
     }
     if let Some(width) = width(R::PROTOCOL, value) {
         return Ok(Some(width));
@@ -262,7 +259,7 @@ fn nested<R: Reader>(reader: &mut R, value: Type, may_nest: bool) -> Result<Step
 
 /// A container's elements: jumped over at once if their width is fixed.
 fn items(protocol: Protocol, codes: [u8; 2], count: usize, left: usize) -> Result<Step, DecodeError> {
-    if count == 0 {
+    if signed(count)? == 0 {
         return Ok(Step::Over(0));
     }
     let [Some(first), Some(second)] = codes.map(Type::from_code) else {
@@ -272,6 +269,12 @@ fn items(protocol: Protocol, codes: [u8; 2], count: usize, left: usize) -> Resul
         return Ok(Step::Over((first + second).saturating_mul(left) / 2));
     }
     Ok(Step::Into(Open::Items { types: [first, second], left }))
+}
+
+/// A length or count, which is no more than a signed number can hold unless it is negative.
+#[inline(always)]
+fn signed(len: usize) -> Result<usize, DecodeError> {
+    if i32::try_from(len).is_ok() { Ok(len) } else { Err(DecodeError::BadLength) }
 }
 
 /// Bytes of a value, if they are the same for all values of its type.

@@ -1,24 +1,33 @@
-//! How much memory all connections of a server may hold for requests, together.
+//! How much memory all connections of a process may hold for requests and replies, together.
 //!
-//! Limits per connection don't bound a thousand connections. What is being received and what waits for its handler is
-//! counted here; small requests that are answered in the same turn never are.
+//! Limits per connection don't bound a thousand connections. What is being received, what waits for its handler and
+//! what waits for its peer to read is counted here; small requests that are answered in the same turn never are.
 
 use std::sync::{
-    Arc,
+    Arc, LazyLock,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// The sum over all connections.
+/// What all servers of the process hold.
+static PROCESS: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+
+/// The sum over all connections, and what one server lets it grow to.
 #[derive(Debug)]
 pub(super) struct Budget {
-    used: AtomicUsize,
+    used: Arc<AtomicUsize>,
     max: usize,
 }
 
 impl Budget {
-    /// A budget of `max` bytes.
-    pub(super) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Budget { used: AtomicUsize::new(0), max })
+    /// The process's budget of `max` bytes.
+    pub(super) fn of_process(max: usize) -> Arc<Self> {
+        Arc::new(Budget { used: PROCESS.clone(), max })
+    }
+
+    /// A budget of its own.
+    #[cfg(test)]
+    fn new(max: usize) -> Arc<Self> {
+        Arc::new(Budget { used: Arc::default(), max })
     }
 
     /// Bytes in use.

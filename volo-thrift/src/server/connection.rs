@@ -27,14 +27,14 @@ use volo_core::{Error, ErrorKind, Peer, Result, Size, net::Link, shutdown::Watch
 
 use self::ending::Stage;
 use super::{
+    admission::Queued,
     budget::Share,
-    core::Core,
-    framer::WatchedFramer,
+    core::{Admitted, Core},
     job::{Calls, Job},
     reply::{Reply, Ticket},
     stall::{Sight, Stall, Stalls},
 };
-use crate::wire::{self, Dialect, Header, Incoming, WireError};
+use crate::wire::{self, DetectFramer, Dialect, Header, Incoming, WireError};
 
 /// Requests per turn, and those that a connection still takes when the server shuts down.
 const TURN_REQUESTS: u32 = 32;
@@ -54,12 +54,21 @@ const TIMED: u64 = 16;
 /// Frames in the making up to this size never count as too much.
 const PARTIAL_FREE: usize = 16 << 10;
 
+/// Memory that a frame may share with others and keep from being used again: that of a read buffer.
+const SHARED: usize = 64 << 10;
+
+/// Frames up to this size are copied out of shared memory if their calls are likely to wait.
+const OWNED_MAX: usize = 16 << 10;
+
+/// So many calls in a row must be done at their first poll for further ones to be expected to be, too.
+const STREAK: u8 = 32;
+
 /// The task of one connection; ends when the connection does.
 pub(super) struct Connection {
     link: Box<dyn Link>,
     core: Arc<Core>,
     peer: Arc<Peer>,
-    framer: WatchedFramer,
+    framer: DetectFramer,
     stage: Stage,
     calls: Calls,
     /// A request that has to wait until those before it are done.
@@ -74,6 +83,8 @@ pub(super) struct Connection {
     kin: Option<Dialect>,
     peer_ended: bool,
     frames: u64,
+    /// Calls that are still to be done at their first poll before frames are left where they are.
+    streak_left: u8,
     /// The memory of reply headers.
     header: Header,
     share: Share,
@@ -100,7 +111,7 @@ impl Connection {
         let now = now();
         Connection {
             peer: Arc::new(link.profile().peer.clone()),
-            framer: WatchedFramer::new(&core.limits),
+            framer: DetectFramer::new(&core.limits),
             stage: Stage::Serving,
             calls: Calls::default(),
             held: None,
@@ -110,6 +121,7 @@ impl Connection {
             kin: None,
             peer_ended: false,
             frames: 0,
+            streak_left: STREAK,
             header: Header::default(),
             share: Share::new(core.budget.clone()),
             stalls: Stalls::new(now),
@@ -175,6 +187,7 @@ impl Connection {
             let Some((ticket, result)) = self.calls.poll_finished(cx) else { return Ok(()) };
             self.answer(cx, turn, ticket.reply(result))?;
         }
+        self.calls.watch(cx); // their replies take memory
         Ok(())
     }
 
@@ -231,11 +244,13 @@ impl Connection {
         self.stage.take_one(turn.now);
         let arrived = self.arrival(frame.len()).unwrap_or(turn.now);
         let dialect = self.framer.dialect().ok_or_else(|| Error::internal("a frame of no dialect"))?;
+        let (frame, held) = self.owned(frame);
         match wire::parse(frame, dialect, &self.core.limits) {
             Ok(incoming) => match Reply::to_hello(&incoming, self.core.instance, &self.peer) {
                 None => {
                     let late = matches!(self.stage, Stage::Refusing(_));
-                    let ticket = Ticket::new(&incoming, arrived, late, &self.core);
+                    let mut ticket = Ticket::new(&incoming, arrived, late, &self.core);
+                    ticket.frame_len = held;
                     self.kin = self.kin.or(ticket.kin.then_some(incoming.dialect));
                     self.start_or_hold(cx, turn, ticket, incoming)
                 }
@@ -243,6 +258,15 @@ impl Connection {
             },
             Err(error) => self.refuse_bytes(cx, turn, &error),
         }
+    }
+
+    /// The frame in memory of its own if its call may have to wait; gives how much memory it holds, too.
+    fn owned(&self, frame: Bytes) -> (Bytes, usize) {
+        let len = frame.len();
+        if self.streak_left > 0 && len <= OWNED_MAX {
+            return (Bytes::copy_from_slice(&frame), len);
+        }
+        (frame, len.max(SHARED))
     }
 
     /// When a frame came that was not read at once; a call's budget counts from then.
@@ -300,20 +324,28 @@ impl Connection {
         ticket: Ticket,
         incoming: Incoming,
     ) -> Result<()> {
-        let (route, request) = match self.core.admit(&ticket, incoming, &self.peer, turn.now) {
-            Ok(admitted) => admitted,
-            Err(exception) => return self.answer(cx, turn, ticket.exception(exception)),
-        };
+        let Admitted { route, request, permit } =
+            match self.core.admit(&ticket, incoming, &self.peer, turn.now) {
+                Ok(admitted) => admitted,
+                Err(exception) => return self.answer(cx, turn, ticket.exception(exception)),
+            };
         let (blocking, slow) = (route.blocking, route.pace.is_slow() || ticket.frame_len > LARGE_REQUEST);
         let ticket = ticket.routed(route);
         let timed = (slow || self.frames % TIMED == 1).then(|| route.clone());
-        let mut job = Job::new(|| self.core.stack.call(cx, route, request), timed);
+        let deadline = request.context.deadline;
+        let mut job = Job::new(|| self.core.stack.call(cx, route, request), timed, permit);
         if !blocking
             && !slow
             && let Poll::Ready(result) = Pin::new(&mut job).poll(cx)
         {
+            self.streak_left = self.streak_left.saturating_sub(1);
             return self.answer(cx, turn, ticket.reply(result));
         }
+        if blocking || slow {
+            let (gate, method, arrived) = (self.core.gate.clone(), route.method.name, ticket.arrived);
+            job.queue(Queued { gate, method, deadline, arrived });
+        }
+        self.streak_left = STREAK;
         self.calls.spawn(cx, ticket, job, blocking);
         // A slow call is about to take this thread: a further turn makes the runtime wake another one for the rest.
         turn.again |= slow;
@@ -337,8 +369,11 @@ impl Connection {
             self.backlog = Some((turn.now, partial));
         }
         let held = self.held.as_ref().map_or(0, |held| held.0.frame_len);
-        self.share.set(partial + held + self.calls.bytes());
-        if partial <= PARTIAL_FREE || !self.share.is_exhausted() {
+        let unsent = self.link.buffered();
+        self.share.set(partial + held + self.calls.bytes() + unsent);
+        let modest =
+            partial <= PARTIAL_FREE && self.calls.reply_bytes() + unsent <= self.core.limits.write_buffer_max;
+        if modest || !self.share.is_exhausted() {
             return Ok(());
         }
         let max = self.share.budget().max();
@@ -351,7 +386,7 @@ impl Connection {
         let sight = Sight {
             frames: self.frames,
             partial: self.link.partial(),
-            wanted: self.framer.wanted(),
+            head: self.framer.head(),
             reading: self.is_reading() && !turn.again,
             unsent: self.link.buffered() + usize::from(self.unwritten.is_some()),
             flushed: self.link.flushed(),

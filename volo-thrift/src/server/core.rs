@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use faststr::FastStr;
-use volo_core::{Body, Context, Error, ErrorKind, Origin, Peer, Request, Retry};
+use volo_core::{Body, Error, ErrorKind, Peer, Request};
 
 use super::{
+    admission::{Arrival, Gate, Permit},
     budget::Budget,
     reply::Ticket,
     router::{Route, Router},
@@ -17,11 +18,19 @@ use crate::{
     wire::Incoming,
 };
 
+/// A call that is to be served.
+pub(super) struct Admitted<'a> {
+    pub(super) route: &'a Arc<Route>,
+    pub(super) request: Request,
+    pub(super) permit: Permit,
+}
+
 /// The services, the layers around them, and the limits.
 pub(super) struct Core {
     pub(super) router: Arc<Router>,
     pub(super) stack: Stack,
     pub(super) limits: Limits,
+    pub(super) gate: Arc<Gate>,
     pub(super) budget: Arc<Budget>,
     /// Whether replies carry checksums although their calls did not.
     pub(super) checksums: bool,
@@ -31,7 +40,8 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// Everything that can be decided before the arguments are decoded: gives the method and the request to serve.
+    /// Everything that can be decided before the arguments are decoded: gives the method, the request to serve and
+    /// its place.
     ///
     /// # Errors
     /// Why the call is not executed.
@@ -41,7 +51,7 @@ impl Core {
         incoming: Incoming,
         peer: &Arc<Peer>,
         now: Instant,
-    ) -> Result<(&Arc<Route>, Request), ApplicationException> {
+    ) -> Result<Admitted<'_>, ApplicationException> {
         let Incoming { header, head, body, .. } = incoming;
         if !head.kind.is_request() {
             let text = format!("a server takes calls, not messages of type {}", head.kind as u8);
@@ -51,22 +61,13 @@ impl Core {
             let error = Error::new(ErrorKind::Draining, "server is shutting down");
             return Err(ApplicationException::from(&error));
         }
-        let mut context = meta::read_request(header.as_ref(), &head, ticket.arrived);
-        if context.deadline.is_some_and(|deadline| deadline <= now) {
-            return Err(ApplicationException::from(&expired(&context)));
-        }
+        let mut context = meta::read_request(header.as_deref(), &head, ticket.arrived);
         let route = self.router.find(&context.service, &context.method)?;
-        context.service = route.service_name();
-        context.method = route.method_name();
+        route.name(&mut context);
         context.oneway |= route.method.oneway;
         context.peer = Some(peer.clone());
-        Ok((route, Request::new(context, Body::Raw(body))))
+        let arrival = Arrival { context: &context, arrived: ticket.arrived, now };
+        let permit = self.gate.admit(&arrival).map_err(|error| ApplicationException::from(&error))?;
+        Ok(Admitted { route, request: Request::new(context, Body::Raw(body)), permit })
     }
-}
-
-/// The error of a call that nobody waits for any more.
-pub(super) fn expired(context: &Context) -> Error {
-    Error::timeout(format!("deadline of {} passed before it was started", context.method))
-        .with_origin(Origin::Local)
-        .with_retry(Retry::Always)
 }

@@ -9,14 +9,21 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Instant,
 };
 
 use volo_core::{Error, Response, Result, shutdown::Watcher};
 
-use super::{reply::Ticket, router::Route};
+use super::{
+    admission::{Permit, Queued},
+    reply::Ticket,
+    router::Route,
+};
 use crate::HandlerFuture;
 
 /// A handler's future that can't take its task down.
@@ -24,16 +31,28 @@ pub(super) struct Job {
     future: Option<HandlerFuture>,
     /// Whose first poll is to be timed.
     timed: Option<Arc<Route>>,
+    /// Set until the first poll if there may be a wait before.
+    queued: Option<Box<Queued>>,
+    _permit: Permit,
 }
 
 impl Job {
     /// Starts a call by `start`, which may panic like the handler itself.
-    pub(super) fn new(start: impl FnOnce() -> HandlerFuture, timed: Option<Arc<Route>>) -> Self {
+    pub(super) fn new(
+        start: impl FnOnce() -> HandlerFuture,
+        timed: Option<Arc<Route>>,
+        permit: Permit,
+    ) -> Self {
         let future = catch_unwind(AssertUnwindSafe(start)).unwrap_or_else(|panic| {
             let error = panicked(&*panic);
             Box::pin(async { Err(error) })
         });
-        Job { future: Some(future), timed }
+        Job { future: Some(future), timed, queued: None, _permit: permit }
+    }
+
+    /// Lets the call be looked at once more when a thread has time for it.
+    pub(super) fn queue(&mut self, queued: Queued) {
+        self.queued = Some(Box::new(queued));
     }
 }
 
@@ -44,6 +63,9 @@ impl Future for Job {
         let Some(mut future) = self.future.take() else {
             return Poll::Ready(Err(Error::internal("a finished call was asked again")));
         };
+        if let Some(queued) = self.queued.take() {
+            queued.check(tokio::time::Instant::now().into_std())?;
+        }
         let timer = self.timed.take().map(|route| (route, Instant::now()));
         // The future is dropped inside, too, once it is done: its drop may panic as well.
         let polled = catch_unwind(AssertUnwindSafe(move || match future.as_mut().poll(cx) {
@@ -86,14 +108,23 @@ pub(super) struct Calls {
 #[derive(Default)]
 struct Done {
     inbox: Mutex<Inbox>,
+    /// Bytes of all replies in the inbox.
+    bytes: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Inbox {
-    finished: VecDeque<(Ticket, Result<Response>)>,
+    finished: VecDeque<Finished>,
     waker: Option<Waker>,
     /// Kept by what still runs after its connection has ended.
     watcher: Option<Watcher>,
+}
+
+/// A call that waits for its reply to be written, which takes so many bytes.
+struct Finished {
+    ticket: Ticket,
+    result: Result<Response>,
+    bytes: usize,
 }
 
 impl Inbox {
@@ -110,10 +141,11 @@ impl Done {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, ticket: Ticket, result: Result<Response>) {
+    fn push(&self, finished: Finished) {
+        self.bytes.fetch_add(finished.bytes, Ordering::Relaxed);
         let waker = {
             let mut inbox = self.inbox();
-            inbox.finished.push_back((ticket, result));
+            inbox.finished.push_back(finished);
             inbox.waker.take()
         };
         if let Some(waker) = waker {
@@ -128,9 +160,14 @@ impl Calls {
         self.count
     }
 
-    /// Bytes of their requests.
+    /// Bytes of their requests, and of the replies that were not taken yet.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.reply_bytes()
+    }
+
+    /// Bytes of the replies that were not taken yet.
+    pub(super) fn reply_bytes(&self) -> usize {
+        self.done.as_ref().map_or(0, |done| done.bytes.load(Ordering::Relaxed))
     }
 
     /// Whether the one under way allows no other beside it.
@@ -147,8 +184,11 @@ impl Calls {
         let done = self.done.get_or_insert_default().clone();
         done.inbox().wake(cx);
         let task = async move {
-            let result = ticket.encode_large(job.await);
-            done.push(ticket, result);
+            let (result, bytes) = match ticket.encode_large(job.await) {
+                Ok((response, bytes)) => (Ok(response), bytes),
+                Err(error) => (Err(error), 0),
+            };
+            done.push(Finished { ticket, result, bytes });
         };
         if blocking {
             let runtime = tokio::runtime::Handle::current();
@@ -163,15 +203,24 @@ impl Calls {
         if self.count == 0 {
             return None;
         }
-        let mut inbox = self.done.as_ref()?.inbox();
-        let Some(finished) = inbox.finished.pop_front() else {
+        let done = self.done.as_ref()?;
+        let mut inbox = done.inbox();
+        let Some(Finished { ticket, result, bytes }) = inbox.finished.pop_front() else {
             inbox.wake(cx);
             return None;
         };
+        done.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.count -= 1;
-        self.bytes -= finished.0.frame_len;
+        self.bytes -= ticket.frame_len;
         self.alone = false;
-        Some(finished)
+        Some((ticket, result))
+    }
+
+    /// Wakes the task of `cx` when another one is finished, although none is taken now.
+    pub(super) fn watch(&self, cx: &mut Context<'_>) {
+        if let Some(done) = self.done.as_ref().filter(|_| self.count > 0) {
+            done.inbox().wake(cx);
+        }
     }
 
     /// Lets what is under way hold the end of the server back after its connection has ended.

@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod admission;
 mod budget;
 mod connection;
 mod core;
@@ -30,6 +31,7 @@ mod job;
 mod reply;
 mod resources;
 mod router;
+mod rules;
 mod stack;
 mod stall;
 
@@ -45,8 +47,12 @@ use volo_core::{
     shutdown,
 };
 
-pub use self::stack::Dispatch;
-use self::{budget::Budget, core::Core, router::Router, stack::Stack};
+use self::{admission::Gate, budget::Budget, core::Core, router::Router, stack::Stack};
+pub use self::{
+    admission::{Admission, Arrival},
+    rules::{QueueRule, RateRule},
+    stack::Dispatch,
+};
 use crate::{
     Limits, Service,
     meta::{Advert, InstanceId},
@@ -72,6 +78,7 @@ pub struct Server<L = Identity> {
     service_name_required: bool,
     checksums: bool,
     limits: Limits,
+    admission: Vec<Box<dyn Admission>>,
     listen: ListenOptions,
     layers: ServiceBuilder<L>,
 }
@@ -85,6 +92,7 @@ impl Server {
             service_name_required: false,
             checksums: false,
             limits: Limits::default(),
+            admission: Vec::new(),
             listen: ListenOptions::default(),
             layers: ServiceBuilder::new(),
         }
@@ -119,6 +127,7 @@ impl<L> Server<L> {
             service_name_required: self.service_name_required,
             checksums: self.checksums,
             limits: self.limits,
+            admission: self.admission,
             listen: self.listen,
             layers: self.layers.layer(layer),
         }
@@ -127,6 +136,13 @@ impl<L> Server<L> {
     /// Replaces the limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Adds a rule about which calls are taken, asked before anything of a call is decoded. How many calls may be under
+    /// way, and how long they may wait, are [limits](Limits::concurrency_max); how many per second is a [`RateRule`].
+    pub fn admission(mut self, rule: impl Admission) -> Self {
+        self.admission.push(Box::new(rule));
         self
     }
 
@@ -179,8 +195,9 @@ where
         let core = Core {
             router,
             stack,
+            gate: Gate::new(&self.limits, self.admission),
             limits: self.limits,
-            budget: Budget::new(receive_max),
+            budget: Budget::of_process(receive_max),
             checksums: self.checksums,
             instance,
             advert: Advert { mux: true, instance }.to_text(),

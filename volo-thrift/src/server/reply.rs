@@ -43,7 +43,7 @@ pub(super) struct Ticket {
     pub(super) kin: bool,
     /// Whether the reply may overtake, and be overtaken by, others.
     pub(super) may_overtake: bool,
-    /// Bytes that the request holds.
+    /// Bytes of memory that the request may hold.
     pub(super) frame_len: usize,
     /// When the request came.
     pub(super) arrived: Instant,
@@ -53,7 +53,7 @@ pub(super) struct Ticket {
 
 impl Ticket {
     pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool, core: &Core) -> Self {
-        let header = incoming.header.as_ref().filter(|_| incoming.dialect.framing.has_header());
+        let header = incoming.header.as_deref().filter(|_| incoming.dialect.framing.has_header());
         let may_overtake = header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0);
         Ticket {
             dialect: incoming.dialect,
@@ -78,8 +78,18 @@ impl Ticket {
     /// never answered, whatever kind of message called it, as Apache's servers do.
     pub(super) fn routed(mut self, route: &Route) -> Self {
         self.oneway |= route.method.oneway;
-        self.name = FastStr::from_static_str(route.method.name);
+        match route.method.name {
+            "" => self.drop_service(),
+            name => self.name = FastStr::from_static_str(name),
+        }
         self
+    }
+
+    /// Of a multiplexed name, only the method's goes back.
+    fn drop_service(&mut self) {
+        if let Some((_, method)) = self.name.split_once(':') {
+            self.name = FastStr::new(method);
+        }
     }
 
     /// The reply with what the handler or a layer gave; `None` if nobody waits for one.
@@ -110,24 +120,29 @@ impl Ticket {
             tracing::debug!(method = %self.name, %exception, "a oneway call failed");
             return None;
         }
-        if let Some((_, method)) = self.name.split_once(':') {
-            self.name = FastStr::new(method); // of a multiplexed name, only the method's goes back
-        }
+        self.drop_service();
         Some(Reply::exception(self, exception))
     }
 
-    /// Encodes a large result right here; the connection then only links the bytes.
-    pub(super) fn encode_large(&self, result: Result<Response>) -> Result<Response> {
+    /// Encodes a large result right here, so that the connection only links the bytes; gives their number, too.
+    pub(super) fn encode_large(&self, result: Result<Response>) -> Result<(Response, usize)> {
         let response = result?;
-        let (format, Body::Typed(message)) = (self.dialect.protocol.format(), response.body()) else {
-            return Ok(response);
+        let format = self.dialect.protocol.format();
+        let message = match response.body() {
+            _ if self.oneway => return Ok((response, 0)),
+            Body::Raw(raw) => {
+                let len = raw.bytes.len();
+                return Ok((response, len));
+            }
+            Body::Typed(message) => message,
         };
-        if self.oneway || message.encoded_size(format, usize::MAX)?.inline <= LARGE {
-            return Ok(response);
+        let len = message.encoded_size(format, usize::MAX)?.inline;
+        if len <= LARGE {
+            return Ok((response, len));
         }
         let raw = encode(&**message, format)?;
         let outcome = response.outcome();
-        Ok(Response::new(response.context, Body::Raw(raw), outcome))
+        Ok((Response::new(response.context, Body::Raw(raw), outcome), len))
     }
 }
 
@@ -206,7 +221,7 @@ impl Reply {
     /// The answer to a request that asks who this server is, and which connection this is; `None` to any other.
     pub(super) fn to_hello(incoming: &Incoming, instance: InstanceId, peer: &Peer) -> Option<Self> {
         let dialect = incoming.dialect;
-        let header = incoming.header.as_ref().filter(|_| dialect.framing.has_header())?;
+        let header = incoming.header.as_deref().filter(|_| dialect.framing.has_header())?;
         let asked = incoming.head.kind == MessageKind::Call && Hello::is_asked(header);
         let head = &incoming.head;
         let head =

@@ -12,7 +12,7 @@ use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use volo_core::{BoxError, Error, Request, Response, Result};
 
 use super::{
-    core,
+    admission::expired,
     router::{Route, Router},
 };
 use crate::HandlerFuture;
@@ -82,7 +82,7 @@ impl Stack {
                 let layers = layers.ready().await?;
                 let now = Instant::now().into_std();
                 if request.context.deadline.is_some_and(|deadline| deadline <= now) {
-                    return Err(core::expired(&request.context));
+                    return Err(expired(&request.context.method));
                 }
                 layers.call(request).await
             }),

@@ -10,9 +10,6 @@ use std::{
 
 use crate::Limits;
 
-/// As long as the framer asks for no more than this, it doesn't know where the frame ends.
-const HEAD_MAX: usize = 16;
-
 /// What a connection looks like at the end of a turn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight {
@@ -20,8 +17,8 @@ pub(super) struct Sight {
     pub(super) frames: u64,
     /// Bytes of the frame that is being received.
     pub(super) partial: usize,
-    /// How many bytes the framer asked for last.
-    pub(super) wanted: usize,
+    /// How many bytes of it are its header, or more than there are.
+    pub(super) head: usize,
     /// Whether the server is waiting for bytes.
     pub(super) reading: bool,
     /// Bytes that the transport has not taken yet.
@@ -56,7 +53,7 @@ pub(super) enum Stall {
 impl fmt::Display for Stall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Stall::Header => "peer began a frame and did not tell its length within header_timeout",
+            Stall::Header => "peer began a frame and did not complete its header within header_timeout",
             Stall::Frame => "peer did not complete a frame within frame_timeout",
             Stall::Write => "peer took no reply byte for write_timeout",
             Stall::Idle => "connection was idle for idle_timeout",
@@ -71,7 +68,7 @@ impl Stalls {
 
     /// Takes notice of what happened since the last look.
     pub(super) fn look(&mut self, now: Instant, sight: &Sight) {
-        self.in_head = sight.wanted <= HEAD_MAX;
+        self.in_head = sight.partial < sight.head;
         self.frame = since(self.frame, now, sight.reading && sight.partial > 0, sight.frames);
         self.write = since(self.write, now, sight.unsent > 0, sight.flushed);
         let active = sight.busy || self.frame.is_some() || self.write.is_some();
@@ -127,7 +124,7 @@ mod tests {
     use super::*;
 
     const QUIET: Sight =
-        Sight { frames: 0, partial: 0, wanted: 0, reading: true, unsent: 0, flushed: 0, busy: false };
+        Sight { frames: 0, partial: 0, head: 0, reading: true, unsent: 0, flushed: 0, busy: false };
 
     fn next_s(stalls: &Stalls, start: Instant) -> (u64, Stall) {
         let (at, stall) = stalls.next(&Limits::default());
@@ -141,7 +138,7 @@ mod tests {
         limits.idle_timeout = Duration::MAX;
         limits.frame_timeout = Duration::MAX;
         let mut stalls = Stalls::new(start);
-        stalls.look(start, &Sight { partial: 6, wanted: 100, ..QUIET });
+        stalls.look(start, &Sight { partial: 6, head: 4, ..QUIET });
         let (at, _) = stalls.next(&limits);
         assert!(at > start + Duration::from_secs(3600 * 24 * 365));
     }
@@ -153,13 +150,13 @@ mod tests {
         let mut stalls = Stalls::new(start);
         assert_eq!(next_s(&stalls, start), (600, Stall::Idle));
 
-        stalls.look(at(5), &Sight { partial: 1, wanted: 4, ..QUIET });
+        stalls.look(at(5), &Sight { partial: 1, head: usize::MAX, ..QUIET });
         assert_eq!(next_s(&stalls, start), (15, Stall::Header));
-        stalls.look(at(9), &Sight { partial: 6, wanted: 100, ..QUIET });
+        stalls.look(at(9), &Sight { partial: 6, head: 4, ..QUIET });
         assert_eq!(next_s(&stalls, start), (35, Stall::Frame), "counted from the first byte");
-        stalls.look(at(20), &Sight { partial: 7, wanted: 100, frames: 1, ..QUIET });
+        stalls.look(at(20), &Sight { partial: 7, head: 4, frames: 1, ..QUIET });
         assert_eq!(next_s(&stalls, start), (50, Stall::Frame), "the next frame has its own time");
-        stalls.look(at(21), &Sight { partial: 7, wanted: 100, frames: 1, reading: false, ..QUIET });
+        stalls.look(at(21), &Sight { partial: 7, head: 4, frames: 1, reading: false, ..QUIET });
         assert_eq!(next_s(&stalls, start), (621, Stall::Idle), "a server that doesn't read can't complain");
 
         stalls.look(at(30), &Sight { unsent: 9, flushed: 1, ..QUIET });

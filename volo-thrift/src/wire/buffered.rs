@@ -27,6 +27,11 @@ impl Walk {
         Walk { protocol: message::protocol(bytes.first().copied()), depth_max, body: None }
     }
 
+    /// Bytes before the body, if all of them were there.
+    pub(super) fn head(&self) -> Option<usize> {
+        self.body.as_ref().map(|body| body.start)
+    }
+
     /// Where the message ends, as far as the bytes at hand tell.
     pub(super) fn frame(&mut self, bytes: &[u8], message_max: usize) -> Result<Frame, WireError> {
         let body = match &mut self.body {
@@ -47,6 +52,9 @@ impl Walk {
             Ok(Scan::Complete(len)) => Ok(Frame::Complete(body.start + len)),
             Ok(Scan::Partial(len)) => Ok(Frame::Partial(body.start + len)),
             Err(DecodeError::TooLong) => Err(too_long()),
+            Err(error @ DecodeError::TooDeep) => {
+                Err(named(format!("message body: {error}, depth_max of {}", self.depth_max)))
+            }
             Err(error) => Err(named(format!("message body: {error}"))),
         }
     }

@@ -30,6 +30,12 @@ impl DetectFramer {
     pub fn dialect(&self) -> Option<Dialect> {
         self.dialect
     }
+
+    /// Bytes of the frame under way that come before its message's body, as far as that can be told: a TTHeader, the
+    /// length of a Framed message, the head of a Buffered one. [`usize::MAX`] until it can.
+    pub fn head(&self) -> usize {
+        self.finder.head
+    }
 }
 
 impl Framer for DetectFramer {
@@ -71,6 +77,8 @@ struct Finder {
     header_max: usize,
     depth_max: u32,
     walk: Option<Walk>,
+    /// Bytes before the body of the frame under way; set when it is not complete.
+    head: usize,
 }
 
 impl Finder {
@@ -80,11 +88,13 @@ impl Finder {
             header_max: limits.header_max,
             depth_max: limits.depth_max,
             walk: None,
+            head: usize::MAX,
         }
     }
 
     /// Where the frame ends, and its dialect once that is known.
     fn frame(&mut self, bytes: &[u8], fixed: Option<Dialect>) -> Result<(Frame, Option<Dialect>), WireError> {
+        self.head = usize::MAX;
         let skip = match mesh::frame(bytes, self.header_max)? {
             Frame::Partial(len) => return Ok((Frame::Partial(len), None)),
             Frame::Complete(skip) => skip,
@@ -97,7 +107,10 @@ impl Finder {
         };
         let frame = self.frame_in(dialect, rest, skip).map_err(|error| error.within(dialect, 0))?;
         let frame = match frame {
-            Frame::Partial(len) => Frame::Partial(skip + len),
+            Frame::Partial(len) => {
+                self.head = self.head_in(dialect, rest).map_or(usize::MAX, |head| skip + head);
+                Frame::Partial(skip + len)
+            }
             Frame::Complete(len) => Frame::Complete(skip + len),
         };
         Ok((frame, Some(dialect)))
@@ -121,6 +134,17 @@ impl Finder {
                 }
                 Ok(frame)
             }
+        }
+    }
+}
+
+impl Finder {
+    /// Bytes before the body, if that can be told.
+    fn head_in(&self, dialect: Dialect, bytes: &[u8]) -> Option<usize> {
+        match dialect.framing {
+            Framing::Framed => Some(framed::PREFIX),
+            Framing::TtHeader | Framing::TtHeaderFramed => ttheader::head(bytes),
+            Framing::Buffered => self.walk.as_ref().and_then(Walk::head),
         }
     }
 }

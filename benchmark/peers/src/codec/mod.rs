@@ -9,7 +9,7 @@ use peer_harness::codec::{Codec, Message, Protocol, same};
 use timing::Op;
 
 use crate::{
-    allocations, callgrind,
+    callgrind,
     report::{Better, Figure, Report},
 };
 
@@ -40,8 +40,8 @@ pub(crate) fn run(report: &mut Report, quick: bool, only: &[&str]) -> Result<(),
         for (op, metric) in [(Op::Encode, "allocs_enc"), (Op::Decode, "allocs_dec")] {
             let counts: Vec<f64> = codecs
                 .iter_mut()
-                .map(|codec| allocations::count(|| op.run(&mut **codec, COUNTED_TIMES)) as f64)
-                .map(|count| count / COUNTED_TIMES as f64)
+                .map(|codec| heap_meter::allocations(|| op.run(&mut **codec, COUNTED_TIMES)).0)
+                .map(|count| count as f64 / COUNTED_TIMES as f64)
                 .collect();
             add(report, &case, metric, "allocations", &codecs, op, |at| counts[at])?;
         }

@@ -64,6 +64,13 @@ fn binary_claims() -> Vec<Body> {
         ("set of -1", node(&head(14, 2, &[11], -1)), FAULT, LOST),
         ("map of -1", node(&head(13, 3, &[11, 11], -1)), FAULT, LOST),
         ("list of -2^31", node(&head(15, 1, &[10], i32::MIN)), FAULT, LOST),
+        ("set of -2^31", node(&head(14, 2, &[11], i32::MIN)), FAULT, LOST),
+        ("map of -2^31", node(&head(13, 3, &[11, 11], i32::MIN)), FAULT, LOST),
+        ("string of -2^31", node(&head(11, 6, &[], i32::MIN)), FAULT, LOST),
+        ("list<list> of -1", node(&head(15, 10, &[15], -1)), FAULT, LOST),
+        ("unknown list of -1", node(&head(15, 99, &[10], -1)), FAULT, LOST),
+        ("unknown set of -2^31", node(&head(14, 99, &[11], i32::MIN)), FAULT, LOST),
+        ("unknown string of -2^31", node(&head(11, 99, &[], i32::MIN)), FAULT, LOST),
         ("string of 2^31-1", node(&head(11, 6, &[], HUGE)), FAULT, LOST),
         ("string of -1", node(&head(11, 6, &[], -1)), FAULT, LOST),
         (

@@ -1,8 +1,9 @@
 //! Bytes made to hurt: every input has the one outcome that its row states, and costs next to nothing.
 //!
 //! The rows are data: [`bodies`] are arguments that lie, sent in every framing; [`streams`] are bytes that are no
-//! messages; [`replies`] are what a hostile server sends to a client.
+//! messages; [`replies`] are what a hostile server sends to a client, [`adverts`] what it claims to be.
 
+mod adverts;
 mod bodies;
 mod bytes;
 mod replies;
@@ -43,6 +44,8 @@ pub struct Row {
     pub expected: &'static str,
     /// Whether a good call follows without waiting, as there will be no answer.
     pub quiet: bool,
+    /// How many answers there must be, one like the other.
+    pub answers: usize,
     /// Bytes of heap that the server may take for it.
     pub heap_max: u64,
 }
@@ -50,8 +53,15 @@ pub struct Row {
 impl Row {
     /// An input of no more than usual cost.
     pub fn new(name: impl Into<String>, bytes: Vec<u8>, expected: &'static str) -> Self {
-        let heap_max = MEBIBYTE + 4 * bytes.len() as u64;
-        Row { name: name.into(), bytes, expected, quiet: expected.starts_with("nothing, kept"), heap_max }
+        let heap_max = MEBIBYTE / 4 + 4 * bytes.len() as u64;
+        let quiet = expected.starts_with("nothing, kept");
+        Row { name: name.into(), bytes, expected, quiet, answers: 1, heap_max }
+    }
+
+    /// The same input so many times in a row.
+    pub fn times(self, times: usize) -> Self {
+        let answers = if self.quiet { 1 } else { times };
+        Row { bytes: self.bytes.repeat(times), answers, heap_max: self.heap_max + MEBIBYTE, ..self }
     }
 }
 
@@ -60,6 +70,7 @@ pub async fn run(rounds: u64, report: &mut Report) -> Result<(), BoxError> {
     for _ in 0..rounds {
         against_server(report).await?;
         replies::against_client(report).await?;
+        adverts::against_client(report).await?;
     }
     Ok(())
 }
@@ -69,32 +80,34 @@ async fn against_server(report: &mut Report) -> Result<(), BoxError> {
     let settings = [format!("header_timeout_ms={timeout}"), format!("frame_timeout_ms={timeout}")];
     let mut server = Server::start(&settings.each_ref().map(String::as_str))?;
     let bystander = Bystander::start(server.address);
-    let before = (server.meter()?, server.descriptors()?);
+    let (before, rest) = (server.meter()?, server.rest()?);
     let mut rows = streams::rows();
     rows.extend(bodies::rows());
-    let count = rows.len() as u64;
+    let (count, mut heaviest) = (rows.len() as u64, 0.0_f64);
     for row in rows {
         let mark = server.mark()?;
         let outcome = provoke(server.address, &row).await?;
         report.equal(&row.name, "outcome", outcome, row.expected.to_owned());
         let growth = server.meter()?.peak - mark.live;
+        heaviest = heaviest.max(growth as f64 / row.heap_max as f64);
         if growth > row.heap_max || row.bytes.len() as u64 > MEBIBYTE {
             report.at_most(&row.name, "heap bytes", growth, row.heap_max);
         }
     }
+    report.at_most("all inputs to a server", "heap of an input, of what it may take", heaviest, 1.0);
     report.at_least("all inputs to a server", "inputs", count, 150);
     let (calls, failed, slowest) = bystander.stop().await?;
     report.at_least("another connection", "calls answered", calls - failed, 1);
     report.equal("another connection", "calls failed", failed, 0);
     report.at_most("another connection", "slowest call, ms", slowest, Duration::from_secs(1));
-    let (after, open) = server.settle(before.0.tasks, before.1).await?;
+    let (after, left) = server.settle(rest).await?;
     report.equal("all inputs to a server", "panics", after.panics, 0);
-    report.at_most("all inputs to a server", "tasks left", after.tasks, before.0.tasks);
-    report.at_most("all inputs to a server", "descriptors left", open, before.1);
+    report.at_most("all inputs to a server", "tasks left", left.tasks, rest.tasks);
+    report.at_most("all inputs to a server", "descriptors left", left.descriptors, rest.descriptors);
     report.at_most(
         "all inputs to a server",
         "heap bytes left",
-        after.live.saturating_sub(before.0.live),
+        after.live.saturating_sub(before.live),
         MEBIBYTE,
     );
     report.tell("all inputs to a server", "resident bytes", server.resident()?);
@@ -111,6 +124,12 @@ async fn provoke(address: SocketAddr, row: &Row) -> Result<String, BoxError> {
         peer.send(&good).await;
     }
     let answer = peer.answer(FRAME_TIMEOUT * 3).await;
+    for number in 1..row.answers {
+        let further = peer.answer(FRAME_TIMEOUT * 3).await;
+        if further != answer {
+            return Ok(format!("answer {number} was {further:?} instead of {answer:?}"));
+        }
+    }
     let told = match answer {
         Answer::Reply(PROBE) if row.quiet => return Ok("nothing, kept".to_owned()),
         Answer::Reply(_) => "reply".to_owned(),

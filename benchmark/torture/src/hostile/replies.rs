@@ -13,12 +13,12 @@ use volo_core::{
 };
 use volo_thrift::{
     Limits,
-    wire::{self, DetectFramer, Dialect, Framing},
+    wire::{self, DetectFramer},
 };
 
 use super::{
     MEBIBYTE,
-    bytes::{HUGE, HUGE_VARINT, both, framed, head},
+    bytes::{HUGE, HUGE_VARINT, NO_HEADER, both, echo_result, framed, head, message},
 };
 use crate::{process::Process, report::Report, role};
 
@@ -103,6 +103,12 @@ fn binary_bodies() -> Vec<(&'static str, Vec<u8>, bool)> {
         ("list<i64> of 2^31-1", node(&head(15, 1, &[10], HUGE)), false),
         ("list<struct> of 2^31-1", node(&head(15, 5, &[12], HUGE)), false),
         ("list of -1", node(&head(15, 1, &[10], -1)), false),
+        ("list of -2^31", node(&head(15, 1, &[10], i32::MIN)), false),
+        ("set of -1", node(&head(14, 2, &[11], -1)), false),
+        ("map of -1", node(&head(13, 3, &[11, 11], -1)), false),
+        ("string of -1", node(&head(11, 6, &[], -1)), false),
+        ("binary of -1", node(&head(11, 7, &[], -1)), false),
+        ("unknown map of -1", node(&head(13, 99, &[11, 11], -1)), false),
         ("set<string> of 10^8", node(&head(14, 2, &[11], 100_000_000)), false),
         ("map of 2^31-1", node(&head(13, 3, &[11, 11], HUGE)), false),
         ("string of 2^31-1", node(&head(11, 6, &[], HUGE)), false),
@@ -174,18 +180,10 @@ async fn serve_one(mut stream: TcpStream, trap: Trap) -> Result<(), BoxError> {
         let frame: Bytes = received.split_to(len).freeze();
         let dialect = framer.dialect().ok_or("no dialect")?;
         let call = wire::parse(frame, dialect, &Limits::default())?;
-        let (id, body) = (call.head.sequence_id, call.body.bytes.clone());
+        let id = call.head.sequence_id;
         if call.head.name == "echo" {
-            // An echo's result is its argument, but for the field id: 0 instead of 1.
-            let result = match call.dialect.protocol {
-                wire_protocol
-                    if wire_protocol.format() == volo_thrift::protocol::Protocol::Binary.format() =>
-                {
-                    both(b"\x0b\0\0", &body[3..])
-                }
-                _ => both(b"\x08\0", &body[1..]),
-            };
-            stream.write_all(&message(call.dialect, 2, "echo", id, &result)).await?;
+            let result = echo_result(&call);
+            stream.write_all(&message(call.dialect, NO_HEADER, 2, "echo", id, &result)).await?;
             continue;
         }
         let reply = trap.lock().map_err(|_| "a poisoned lock")?.clone();
@@ -198,37 +196,11 @@ async fn serve_one(mut stream: TcpStream, trap: Trap) -> Result<(), BoxError> {
                 }
                 bytes
             }
-            Reply::Body(body, behind) => both(message(call.dialect, 2, "tree", id, &body), behind),
-            Reply::Head(kind, name, off) => message(call.dialect, kind, name, id.wrapping_add(off), &[0]),
+            Reply::Body(body, behind) => both(message(call.dialect, NO_HEADER, 2, "tree", id, &body), behind),
+            Reply::Head(kind, name, off) => {
+                message(call.dialect, NO_HEADER, kind, name, id.wrapping_add(off), &[0])
+            }
         };
         stream.write_all(&bytes).await?;
-    }
-}
-
-/// A message in `dialect`, byte by byte.
-fn message(dialect: Dialect, kind: u8, name: &str, id: i32, body: &[u8]) -> Vec<u8> {
-    let is_binary = dialect.protocol == volo_thrift::protocol::Protocol::Binary;
-    let len = name.len() as u8;
-    let mut message = if is_binary {
-        [&[0x80, 1, 0, kind, 0, 0, 0, len][..], name.as_bytes(), &id.to_be_bytes()].concat()
-    } else {
-        let mut head = vec![0x82, kind << 5 | 1];
-        let mut rest = id as u32;
-        while rest > 0x7f {
-            head.push(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        head.extend([rest as u8, len]);
-        head.extend(name.as_bytes());
-        head
-    };
-    message.extend(body);
-    match dialect.framing {
-        Framing::Buffered => message,
-        Framing::Framed => framed(&message),
-        _ => {
-            let header = [b"\x10\0\0\x01", &id.to_be_bytes()[..], b"\0\x01\0\0\0\0"].concat();
-            framed(&[header, message].concat())
-        }
     }
 }

@@ -4,7 +4,7 @@ use volo_thrift::protocol::Protocol;
 
 use super::{
     Row,
-    bytes::{both, framed, node, tree, ttheader, ttheader_of},
+    bytes::{NO_HEADER, both, framed, later, node, strings, tree, ttheader, ttheader_of},
 };
 use crate::peer::echo;
 
@@ -17,8 +17,9 @@ const REPLY: &str = "reply, kept";
 
 /// All rows.
 pub fn rows() -> Vec<Row> {
-    let all = [frames(), heads(), headers(), foreign(), good()];
-    all.into_iter().flatten().map(|(name, bytes, expected)| Row::new(name, bytes, expected)).collect()
+    let all = [frames(), heads(), headers(), greetings(), foreign(), good()];
+    let rows = all.into_iter().flatten().map(|(name, bytes, expected)| Row::new(name, bytes, expected));
+    rows.chain(floods()).collect()
 }
 
 type Stream = (&'static str, Vec<u8>, &'static str);
@@ -52,6 +53,7 @@ fn heads() -> Vec<Stream> {
     let call = |head: &[u8]| framed(&both(head, b"\0"));
     vec![
         ("method name of 2^31-1", framed(b"\x80\x01\0\x01\x7f\xff\xff\xffecho"), FAULT),
+        ("method name of -2^31", framed(b"\x80\x01\0\x01\x80\0\0\0echo"), FAULT),
         ("method name of -1", framed(b"\x80\x01\0\x01\xff\xff\xff\xffecho"), FAULT),
         ("method name not UTF-8", call(b"\x80\x01\0\x01\0\0\0\x02\xff\xfe\0\0\0\x07"), FAULT),
         ("method name of nothing", call(b"\x80\x01\0\x01\0\0\0\0\0\0\0\x07"), "exception 1, kept"),
@@ -91,6 +93,7 @@ fn headers() -> Vec<Stream> {
     vec![
         ("TTHeader of 4 GiB", b"\xff\xff\xff\xff\x10\0\0\0\0\0".to_vec(), LOST),
         ("TTHeader of 2 GiB", b"\x7f\xff\xff\xff\x10\0\0\0\0\0".to_vec(), LOST),
+        ("TTHeader of -2^31", b"\x80\0\0\0\x10\0\0\0\0\0".to_vec(), LOST),
         ("TTHeader of 16 MiB and its length", b"\x01\0\0\0\x10\0\0\0\0\0".to_vec(), LOST),
         ("TTHeader of 16 MiB with its length, then silence", b"\0\xff\xff\xfc\x10\0\0\0\0\0".to_vec(), WAITS),
         ("TTHeader of 0", b"\0\0\0\0\x10\0\0\0\0\0".to_vec(), CLOSED),
@@ -119,9 +122,18 @@ fn headers() -> Vec<Stream> {
             ttheader(0, b"\0\0", b"\x80\x01\0\x02\0\0\0\x04echo\0\0\0\x07\0"),
             "exception 2, kept",
         ),
-        ("unknown service in the header", with(b"\0\0\x10\0\x01\0\x05\0\x04what"), REPLY),
-        ("unknown flags", ttheader(0xfffc, b"\0\0", &call), REPLY),
-        ("budget that is no number", with(b"\0\0\x10\0\x01\0\x12\0\x04soon"), REPLY),
+        ("header of 64 KiB and a word", ttheader(0, &[0; 65_540], &call), FAULT),
+        ("unknown deployment in the header", with(b"\0\0\x10\0\x01\0\x06\0\x04what"), REPLY),
+        ("unknown service in the header", with(&strings(&[(b"isn", b"What")])), "exception 20, kept"),
+        ("unknown flags", ttheader(0xfffc, NO_HEADER, &call), REPLY),
+        ("flag of a stream", ttheader(2, NO_HEADER, &call), REPLY),
+        ("budget that is no number", with(b"\0\0\x10\0\x01\0\x0c\0\x04soon"), REPLY),
+        ("budget of -1", with(b"\0\0\x10\0\x01\0\x0c\0\x02-1"), REPLY),
+        ("budget of 2^64", with(b"\0\0\x10\0\x01\0\x0c\0\x1418446744073709551616"), REPLY),
+        ("checksum that is wrong", with(&strings(&[(b"crc32c", b"00000000")])), FAULT),
+        ("checksum that is no number", with(&strings(&[(b"crc32c", b"checksum")])), FAULT),
+        ("checksum of nothing, which is none", with(&strings(&[(b"crc32c", b"")])), REPLY),
+        ("header's sequence id differs", other_id(&call), REPLY),
         ("mux: header length 0xffff", ttheader_of(1, 0xffff, b"\0\0\0\0", &call), FAULT),
         ("mux: 255 transforms", ttheader(1, b"\0\xff", &call), "exception 8, kept"),
         (
@@ -130,6 +142,66 @@ fn headers() -> Vec<Stream> {
             "exception 2, kept",
         ),
         ("THeader of fbthrift", framed(b"\x0f\xff\0\0\0\0\0\x01\0\0"), CLOSED),
+    ]
+}
+
+/// A TTHeader whose own sequence id is not that of the message in it.
+fn other_id(call: &[u8]) -> Vec<u8> {
+    let mut bytes = ttheader(0, NO_HEADER, call);
+    bytes[11] = 0x63;
+    bytes
+}
+
+/// What clients and servers of ours say to each other, said by somebody else.
+fn greetings() -> Vec<Stream> {
+    let call = echo(7, "hello");
+    let with = |key: &[u8], value: &[u8]| ttheader(0, &strings(&[(key, value)]), &call);
+    let oneway = b"\x80\x01\0\x04\0\0\0\x04post\0\0\0\x07\0";
+    let unknown = b"\x80\x01\0\x01\0\0\0\x04what\0\0\0\x07\0";
+    let asked = strings(&[(b"volo-hello", b"?")]);
+    vec![
+        ("hello", with(b"volo-hello", b"?"), REPLY),
+        ("hello of nothing", with(b"volo-hello", b""), REPLY),
+        ("hello of 60,000 bytes", with(b"volo-hello", &[b'?'; 60_000]), REPLY),
+        ("hello not UTF-8", with(b"volo-hello", b"\xff\xfe"), FAULT),
+        ("hello with another server's instance", with(b"volo-hello", &[b'0'; 32]), REPLY),
+        ("hello in mux", ttheader(1, &asked, &call), REPLY),
+        ("hello to an unknown method", ttheader(0, &asked, unknown), REPLY),
+        ("hello, oneway", ttheader(0, &asked, oneway), KEPT),
+        ("hello with a body that lies", ttheader(0, &asked, &tree(Protocol::Binary, b"\x0c")), REPLY),
+        ("announcement of nothing", with(b"volo-announce", b""), REPLY),
+        ("announcement of 60,000 bytes", with(b"volo-announce", &[b','; 60_000]), REPLY),
+        ("announcement not UTF-8", with(b"volo-announce", b"\xff"), FAULT),
+        ("announcement of unknown features", with(b"volo-announce", b"mux,warp,\0"), REPLY),
+        (
+            "1,000 announcements",
+            ttheader(0, &strings(&[(&b"volo-announce"[..], &b"mux"[..]); 1000]), &call),
+            REPLY,
+        ),
+        ("advert, sent to a server", with(b"volo-advert", b"mux;00"), REPLY),
+        ("not-executed marker, sent to a server", with(b"volo-not-executed", b"1"), REPLY),
+        ("end announced by a client", with(b"crrst", b"1"), REPLY),
+        ("business status, sent to a server", with(b"biz-status", b"-1"), REPLY),
+    ]
+}
+
+/// Much of something harmless in one go.
+fn floods() -> Vec<Row> {
+    let call = echo(7, "hello");
+    let hello = ttheader(0, &strings(&[(b"volo-hello", b"?")]), &call);
+    let announced = ttheader(0, &strings(&[(b"volo-announce", b"mux")]), &call);
+    let unknown = framed(b"\x80\x01\0\x01\0\0\0\x04what\0\0\0\x07\0");
+    let post = framed(b"\x80\x01\0\x04\0\0\0\x04post\0\0\0\x07\0");
+    let broken = framed(b"\x80\x01\0\x01\0\0\0\x04tree\0\0\0\x07\x0c");
+    vec![
+        Row::new("50 calls at once", framed(&call), REPLY).times(50),
+        Row::new("10,000 hellos at once", hello, REPLY).times(10_000),
+        Row::new("10,000 announcements at once", announced, REPLY).times(10_000),
+        Row::new("10,000 calls of an unknown method at once", unknown, "exception 1, kept").times(10_000),
+        Row::new("10,000 calls cut short at once", broken, FAULT).times(10_000),
+        Row::new("10,000 oneway calls at once", post, KEPT).times(10_000),
+        // All with the same sequence id, and more than may be under way.
+        Row::new("mux: 3,000 slow calls at once", ttheader(1, NO_HEADER, &later()), REPLY).times(3000),
     ]
 }
 
