@@ -64,7 +64,7 @@ async fn a_call_says_who_whom_until_when_and_with_what() {
     let known =
         [("isn", "Echo"), ("RPC_PERSIST_P", "1"), ("RPC_TRANSIT_T", "2"), ("volo-announce", "farewell")];
     let expected = strings(&known).strings;
-    assert_eq!((header.strings, header.acl_token.as_deref()), (expected, Some("tok")));
+    assert_eq!((header.strings.clone(), header.acl_token.as_deref()), (expected, Some("tok")));
 }
 
 #[tokio::test]
