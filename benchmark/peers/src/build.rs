@@ -43,7 +43,10 @@ pub(crate) fn run(report: &mut Report) -> Result<(), String> {
 fn count_lines(text: &str) -> Result<f64, String> {
     let path = env::temp_dir().join(format!("peers-lines-{}.rs", std::process::id()));
     fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-    let status = Command::new("rustfmt").args(["--edition", "2024", "--quiet"]).arg(&path).status();
+    let settings = directory().join("../../rustfmt.toml");
+    let mut rustfmt = Command::new("rustfmt");
+    rustfmt.args(["--edition", "2024", "--quiet", "--config-path"]).arg(settings).arg(&path);
+    let status = rustfmt.status();
     if !status.is_ok_and(|status| status.success()) {
         eprintln!("note: rustfmt refused some generated code; its lines are counted as they are");
     }

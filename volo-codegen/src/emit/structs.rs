@@ -165,35 +165,34 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[S
 
 fn write_size(text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     text.blank();
-    let terms: Vec<String> = written(shape, names, "").collect();
-    if terms.is_empty() {
-        text.open("fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {");
-        text.line("1");
-        return text.close("}");
+    match written(shape, names) {
+        Some(calls) => {
+            text.open("fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {");
+            text.chain("size", &calls);
+        }
+        None => {
+            text.open("fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {");
+            text.line("1");
+        }
     }
-    text.open("fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {");
-    let calls = ["fields()".to_owned()].into_iter().chain(terms).chain(["stop()".to_owned()]);
-    text.chain("sizer", &calls.collect::<Vec<_>>());
     text.close("}");
 }
 
 fn write_encode(text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     text.blank();
-    text.open("fn encode<W: rt::Writer>(&self, writer: W) -> W {");
-    let mut calls: Vec<String> = written(shape, names, "state, ").collect();
-    if !calls.is_empty() {
-        text.line("let state = &mut { W::START };");
-    }
-    calls.push("stop()".to_owned());
-    text.chain("writer", &calls);
+    text.open("fn encode<W: rt::Writer>(&self, to: W) -> W {");
+    text.chain("to", &written(shape, names).unwrap_or_else(|| vec!["stop()".to_owned()]));
     text.close("}");
 }
 
-/// For everything that is written, the call that sizes or writes it; `state` is its first argument, if there is one.
-fn written(shape: &Shape<'_>, names: &[String], state: &str) -> impl Iterator<Item = String> {
+/// The calls that size or write all fields, `None` if there is no field.
+fn written(shape: &Shape<'_>, names: &[String]) -> Option<Vec<String>> {
     let fields = shape.fields.iter().zip(names);
-    let calls = fields.map(move |(field, name)| format!("field({state}{}, &self.{name})", field.id));
-    calls.chain(shape.unknown.iter().map(move |name| format!("unknown_fields({state}&self.{name})")))
+    let fields = fields.map(|(field, name)| format!("field({}, &self.{name})", field.id));
+    let unknown = shape.unknown.iter().map(|name| format!("unknown_fields(&self.{name})"));
+    let calls: Vec<String> = fields.chain(unknown).collect();
+    let [start, stop] = ["fields()", "stop()"].map(str::to_owned);
+    (!calls.is_empty()).then(|| [vec![start], calls, vec![stop]].concat())
 }
 
 /// The head of `decode`, which structs and unions share.

@@ -50,9 +50,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.id)
                     .field(2, &self.lifecycle_status)
                     .field(3, &self.product_offering_price)
@@ -64,17 +63,16 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.id)
-                    .field(state, 2, &self.lifecycle_status)
-                    .field(state, 3, &self.product_offering_price)
-                    .field(state, 4, &self.colours)
-                    .field(state, 5, &self.version)
-                    .field(state, 6, &self.stock)
-                    .field(state, 7, &self.parent)
-                    .field(state, 8, &self.r#type)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.id)
+                    .field(2, &self.lifecycle_status)
+                    .field(3, &self.product_offering_price)
+                    .field(4, &self.colours)
+                    .field(5, &self.version)
+                    .field(6, &self.stock)
+                    .field(7, &self.parent)
+                    .field(8, &self.r#type)
                     .stop()
             }
 
@@ -140,9 +138,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [19, 12];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.amount)
                     .field(2, &self.currency_unit)
                     .field(3, &self.label)
@@ -153,16 +150,15 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.amount)
-                    .field(state, 2, &self.currency_unit)
-                    .field(state, 3, &self.label)
-                    .field(state, 4, &self.quantity)
-                    .field(state, 5, &self.percentage)
-                    .field(state, 6, &self.note)
-                    .field(state, 7, &self.self_)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.amount)
+                    .field(2, &self.currency_unit)
+                    .field(3, &self.label)
+                    .field(4, &self.quantity)
+                    .field(5, &self.percentage)
+                    .field(6, &self.note)
+                    .field(7, &self.self_)
                     .stop()
             }
 
@@ -200,9 +196,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.product_name)
                     .field(2, &self.raw)
                     .field(3, &self.weights)
@@ -211,14 +206,13 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.product_name)
-                    .field(state, 2, &self.raw)
-                    .field(state, 3, &self.weights)
-                    .field(state, 4, &self.numbers)
-                    .field(state, 5, &self.some_name)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.product_name)
+                    .field(2, &self.raw)
+                    .field(3, &self.weights)
+                    .field(4, &self.numbers)
+                    .field(5, &self.some_name)
                     .stop()
             }
 
@@ -351,8 +345,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -372,13 +366,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.message).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.message).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.message).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.message).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -497,13 +490,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.some_text).field(2, &self.limit).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.some_text).field(2, &self.limit).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.some_text).field(state, 2, &self.limit).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.some_text).field(2, &self.limit).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {

@@ -18,13 +18,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.value).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.value).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.value).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.value).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -47,13 +46,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.value).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.value).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.value).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.value).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -76,13 +74,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.value).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.value).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.value).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.value).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -107,13 +104,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.value).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.value).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.value).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.value).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -137,13 +133,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.inner).field(2, &self.many).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.inner).field(2, &self.many).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.inner).field(state, 2, &self.many).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.inner).field(2, &self.many).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -175,13 +170,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.value).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.value).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.value).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.value).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -204,13 +198,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.value).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.value).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.value).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.value).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -235,8 +228,8 @@ pub mod golden {
                     1
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    writer.stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -258,8 +251,8 @@ pub mod golden {
                     1
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    writer.stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -281,8 +274,8 @@ pub mod golden {
                     1
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    writer.stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -308,13 +301,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.value).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.value).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.value).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.value).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -417,9 +409,8 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer
-                        .fields()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields()
                         .field(1, &self.r#type)
                         .field(2, &self.r#gen)
                         .field(3, &self.r#dyn)
@@ -435,21 +426,20 @@ pub mod golden {
                         .stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer
-                        .field(state, 1, &self.r#type)
-                        .field(state, 2, &self.r#gen)
-                        .field(state, 3, &self.r#dyn)
-                        .field(state, 4, &self.r#box)
-                        .field(state, 5, &self._leading)
-                        .field(state, 6, &self.foo_bar_)
-                        .field(state, 7, &self.foo_bar)
-                        .field(state, 8, &self.foo_bar__)
-                        .field(state, 9, &self.crate_)
-                        .field(state, 10, &self.reader)
-                        .field(state, 11, &self.state)
-                        .field(state, 12, &self.field)
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields()
+                        .field(1, &self.r#type)
+                        .field(2, &self.r#gen)
+                        .field(3, &self.r#dyn)
+                        .field(4, &self.r#box)
+                        .field(5, &self._leading)
+                        .field(6, &self.foo_bar_)
+                        .field(7, &self.foo_bar)
+                        .field(8, &self.foo_bar__)
+                        .field(9, &self.crate_)
+                        .field(10, &self.reader)
+                        .field(11, &self.state)
+                        .field(12, &self.field)
                         .stop()
                 }
 
@@ -484,13 +474,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.theirs).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.theirs).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.theirs).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.theirs).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -513,13 +502,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.theirs).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.theirs).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.theirs).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.theirs).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -543,13 +531,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.x).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.x).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.x).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.x).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -572,13 +559,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.x).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.x).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.x).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.x).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -601,13 +587,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.x).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.x).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.x).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.x).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -630,13 +615,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.x).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.x).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.x).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.x).stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -661,8 +645,8 @@ pub mod golden {
                     1
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    writer.stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.stop()
                 }
 
                 fn decode<R: rt::Reader>(
@@ -682,13 +666,12 @@ pub mod golden {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
-                fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    sizer.fields().field(1, &self.message).stop()
+                fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                    size.fields().field(1, &self.message).stop()
                 }
 
-                fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                    let state = &mut { W::START };
-                    writer.field(state, 1, &self.message).stop()
+                fn encode<W: rt::Writer>(&self, to: W) -> W {
+                    to.fields().field(1, &self.message).stop()
                 }
 
                 fn decode<R: rt::Reader>(

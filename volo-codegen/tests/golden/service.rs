@@ -21,13 +21,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [8, 3];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.id).field(2, &self.name).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.id).field(2, &self.name).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.id).field(state, 2, &self.name).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.id).field(2, &self.name).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -56,13 +55,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.id).field(2, &self.message).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.id).field(2, &self.message).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.id).field(state, 2, &self.message).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.id).field(2, &self.message).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -258,13 +256,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.id).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.id).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.id).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.id).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -301,9 +298,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.page)
                     .field(2, &self.filter)
                     .field(3, &self.sorting)
@@ -311,13 +307,12 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.page)
-                    .field(state, 2, &self.filter)
-                    .field(state, 3, &self.sorting)
-                    .field(state, 4, &self.fields)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.page)
+                    .field(2, &self.filter)
+                    .field(3, &self.sorting)
+                    .field(4, &self.fields)
                     .stop()
             }
 
@@ -348,13 +343,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.id).field(2, &self.at).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.id).field(2, &self.at).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.id).field(state, 2, &self.at).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.id).field(2, &self.at).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -380,8 +374,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -651,13 +645,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.first).field(2, &self.second).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.first).field(2, &self.second).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.first).field(state, 2, &self.second).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.first).field(2, &self.second).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -699,8 +692,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -819,8 +812,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -841,13 +834,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.page).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.page).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.page).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.page).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -891,13 +883,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.offset).field(2, &self.limit).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.offset).field(2, &self.limit).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.offset).field(state, 2, &self.limit).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.offset).field(2, &self.limit).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -918,13 +909,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.reason).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.reason).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.reason).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.reason).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {

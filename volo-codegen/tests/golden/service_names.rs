@@ -17,13 +17,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.value).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.value).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.value).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.value).stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -46,13 +45,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.value).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.value).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.value).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.value).stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -75,13 +73,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.value).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.value).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.value).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.value).stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -106,8 +103,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -129,8 +126,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -152,8 +149,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -173,13 +170,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.theirs).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.theirs).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.theirs).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.theirs).stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -202,13 +198,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.theirs).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.theirs).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.theirs).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.theirs).stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -231,13 +226,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.x).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.x).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.x).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.x).stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -260,13 +254,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.message).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.message).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.message).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.message).stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -489,13 +482,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.self_).field(2, &self.r#match).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.self_).field(2, &self.r#match).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.self_).field(state, 2, &self.r#match).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.self_).field(2, &self.r#match).stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -535,8 +527,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -561,13 +553,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.args).field(2, &self.handler).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.args).field(2, &self.handler).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.args).field(state, 2, &self.handler).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.args).field(2, &self.handler).stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -595,13 +586,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.request).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.request).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.request).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.request).stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -632,9 +622,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.a)
                     .field(2, &self.b)
                     .field(3, &self.c)
@@ -646,17 +635,16 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.a)
-                    .field(state, 2, &self.b)
-                    .field(state, 3, &self.c)
-                    .field(state, 4, &self.d)
-                    .field(state, 5, &self.e)
-                    .field(state, 6, &self.f)
-                    .field(state, 7, &self.g)
-                    .field(state, 8, &self.h)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.a)
+                    .field(2, &self.b)
+                    .field(3, &self.c)
+                    .field(4, &self.d)
+                    .field(5, &self.e)
+                    .field(6, &self.f)
+                    .field(7, &self.g)
+                    .field(8, &self.h)
                     .stop()
             }
 
@@ -693,8 +681,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(
@@ -720,8 +708,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(

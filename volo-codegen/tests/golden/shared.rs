@@ -25,13 +25,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.offset).field(2, &self.limit).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.offset).field(2, &self.limit).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.offset).field(state, 2, &self.limit).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.offset).field(2, &self.limit).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -52,13 +51,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.reason).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.reason).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.reason).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.reason).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {

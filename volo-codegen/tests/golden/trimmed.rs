@@ -20,13 +20,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.state).field(2, &self.parent).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.state).field(2, &self.parent).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.state).field(state, 2, &self.parent).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.state).field(2, &self.parent).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -56,13 +55,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.inner).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.inner).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.inner).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.inner).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -84,13 +82,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.x).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.x).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.x).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.x).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -110,13 +107,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.x).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.x).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.x).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.x).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -140,8 +136,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -241,8 +237,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -281,13 +277,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.offset).field(2, &self.limit).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.offset).field(2, &self.limit).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.offset).field(state, 2, &self.limit).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.offset).field(2, &self.limit).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {

@@ -50,13 +50,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [19, 12];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.amount).field(2, &self.currency).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.amount).field(2, &self.currency).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.amount).field(state, 2, &self.currency).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.amount).field(2, &self.currency).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -83,8 +82,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -113,9 +112,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.flag)
                     .field(2, &self.tiny)
                     .field(3, &self.small)
@@ -131,21 +129,20 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.flag)
-                    .field(state, 2, &self.tiny)
-                    .field(state, 3, &self.small)
-                    .field(state, 4, &self.medium)
-                    .field(state, 5, &self.number)
-                    .field(state, 6, &self.large)
-                    .field(state, 7, &self.real)
-                    .field(state, 8, &self.text)
-                    .field(state, 9, &self.data)
-                    .field(state, 10, &self.id)
-                    .field(state, 11, &self.state)
-                    .field(state, 12, &self.at)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.flag)
+                    .field(2, &self.tiny)
+                    .field(3, &self.small)
+                    .field(4, &self.medium)
+                    .field(5, &self.number)
+                    .field(6, &self.large)
+                    .field(7, &self.real)
+                    .field(8, &self.text)
+                    .field(9, &self.data)
+                    .field(10, &self.id)
+                    .field(11, &self.state)
+                    .field(12, &self.at)
                     .stop()
             }
 
@@ -188,9 +185,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.flag)
                     .field(2, &self.number)
                     .field(3, &self.real)
@@ -204,19 +200,18 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.flag)
-                    .field(state, 2, &self.number)
-                    .field(state, 3, &self.real)
-                    .field(state, 4, &self.text)
-                    .field(state, 5, &self.data)
-                    .field(state, 6, &self.id)
-                    .field(state, 7, &self.state)
-                    .field(state, 8, &self.price)
-                    .field(state, 9, &self.list)
-                    .field(state, 10, &self.map)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.flag)
+                    .field(2, &self.number)
+                    .field(3, &self.real)
+                    .field(4, &self.text)
+                    .field(5, &self.data)
+                    .field(6, &self.id)
+                    .field(7, &self.state)
+                    .field(8, &self.price)
+                    .field(9, &self.list)
+                    .field(10, &self.map)
                     .stop()
             }
 
@@ -253,9 +248,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [49, 21];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.flag)
                     .field(2, &self.number)
                     .field(3, &self.text)
@@ -265,15 +259,14 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.flag)
-                    .field(state, 2, &self.number)
-                    .field(state, 3, &self.text)
-                    .field(state, 4, &self.price)
-                    .field(state, 5, &self.prices)
-                    .field(state, 6, &self.note)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.flag)
+                    .field(2, &self.number)
+                    .field(3, &self.text)
+                    .field(4, &self.price)
+                    .field(5, &self.prices)
+                    .field(6, &self.note)
                     .stop()
             }
 
@@ -312,9 +305,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.numbers)
                     .field(2, &self.names)
                     .field(3, &self.counts)
@@ -327,18 +319,17 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.numbers)
-                    .field(state, 2, &self.names)
-                    .field(state, 3, &self.counts)
-                    .field(state, 4, &self.prices)
-                    .field(state, 5, &self.nested)
-                    .field(state, 6, &self.cube)
-                    .field(state, 7, &self.weights)
-                    .field(state, 8, &self.flags)
-                    .field(state, 9, &self.empties)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.numbers)
+                    .field(2, &self.names)
+                    .field(3, &self.counts)
+                    .field(4, &self.prices)
+                    .field(5, &self.nested)
+                    .field(6, &self.cube)
+                    .field(7, &self.weights)
+                    .field(8, &self.flags)
+                    .field(9, &self.empties)
                     .stop()
             }
 
@@ -375,9 +366,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.by_key)
                     .field(2, &self.sequences)
                     .field(3, &self.sets)
@@ -387,15 +377,14 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.by_key)
-                    .field(state, 2, &self.sequences)
-                    .field(state, 3, &self.sets)
-                    .field(state, 4, &self.maps)
-                    .field(state, 5, &self.weights)
-                    .field(state, 6, &self.choices)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.by_key)
+                    .field(2, &self.sequences)
+                    .field(3, &self.sets)
+                    .field(4, &self.maps)
+                    .field(5, &self.weights)
+                    .field(6, &self.choices)
                     .stop()
             }
 
@@ -425,17 +414,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.ratio).field(2, &self.inner).field(3, &self.numbers).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.ratio).field(2, &self.inner).field(3, &self.numbers).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.ratio)
-                    .field(state, 2, &self.inner)
-                    .field(state, 3, &self.numbers)
-                    .stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.ratio).field(2, &self.inner).field(3, &self.numbers).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -465,13 +449,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.value).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.value).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.value).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.value).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -495,9 +478,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.name)
                     .field(2, &self.parent)
                     .field(3, &self.children)
@@ -505,13 +487,12 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.name)
-                    .field(state, 2, &self.parent)
-                    .field(state, 3, &self.children)
-                    .field(state, 4, &self.price)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.name)
+                    .field(2, &self.parent)
+                    .field(3, &self.children)
+                    .field(4, &self.price)
                     .stop()
             }
 
@@ -537,13 +518,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.pong).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.pong).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.pong).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.pong).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -565,13 +545,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.ping).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.ping).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.ping).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.ping).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -651,13 +630,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.choices).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.choices).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.choices).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.choices).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -776,13 +754,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.id).field(2, &self.message).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.id).field(2, &self.message).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.id).field(state, 2, &self.message).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.id).field(2, &self.message).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -813,13 +790,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.code).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.code).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.code).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.code).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -891,9 +867,8 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer
-                    .fields()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields()
                     .field(1, &self.flag)
                     .field(2, &self.tiny)
                     .field(3, &self.small)
@@ -916,28 +891,27 @@ pub mod golden {
                     .stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.flag)
-                    .field(state, 2, &self.tiny)
-                    .field(state, 3, &self.small)
-                    .field(state, 4, &self.number)
-                    .field(state, 5, &self.large)
-                    .field(state, 6, &self.real)
-                    .field(state, 7, &self.text)
-                    .field(state, 8, &self.state)
-                    .field(state, 9, &self.numbers)
-                    .field(state, 10, &self.names)
-                    .field(state, 11, &self.counts)
-                    .field(state, 12, &self.price)
-                    .field(state, 13, &self.maybe)
-                    .field(state, 14, &self.never)
-                    .field(state, 15, &self.boxed)
-                    .field(state, 16, &self.choice)
-                    .field(state, 17, &self.zero)
-                    .field(state, 18, &self.nothing)
-                    .field(state, 19, &self.nested)
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields()
+                    .field(1, &self.flag)
+                    .field(2, &self.tiny)
+                    .field(3, &self.small)
+                    .field(4, &self.number)
+                    .field(5, &self.large)
+                    .field(6, &self.real)
+                    .field(7, &self.text)
+                    .field(8, &self.state)
+                    .field(9, &self.numbers)
+                    .field(10, &self.names)
+                    .field(11, &self.counts)
+                    .field(12, &self.price)
+                    .field(13, &self.maybe)
+                    .field(14, &self.never)
+                    .field(15, &self.boxed)
+                    .field(16, &self.choice)
+                    .field(17, &self.zero)
+                    .field(18, &self.nothing)
+                    .field(19, &self.nested)
                     .stop()
             }
 
@@ -1085,13 +1059,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.defaults).field(2, &self.scalars).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.defaults).field(2, &self.scalars).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.defaults).field(state, 2, &self.scalars).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.defaults).field(2, &self.scalars).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -1154,17 +1127,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.complex).field(2, &self.maybe).field(3, &self.tau).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.complex).field(2, &self.maybe).field(3, &self.tau).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer
-                    .field(state, 1, &self.complex)
-                    .field(state, 2, &self.maybe)
-                    .field(state, 3, &self.tau)
-                    .stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.complex).field(2, &self.maybe).field(3, &self.tau).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -1349,13 +1317,12 @@ pub mod golden {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
-            fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                sizer.fields().field(1, &self.complex).stop()
+            fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+                size.fields().field(1, &self.complex).stop()
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                let state = &mut { W::START };
-                writer.field(state, 1, &self.complex).stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.fields().field(1, &self.complex).stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -1397,8 +1364,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -1421,8 +1388,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -1445,8 +1412,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -1469,8 +1436,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -1493,8 +1460,8 @@ pub mod golden {
                 1
             }
 
-            fn encode<W: rt::Writer>(&self, writer: W) -> W {
-                writer.stop()
+            fn encode<W: rt::Writer>(&self, to: W) -> W {
+                to.stop()
             }
 
             fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {

@@ -31,14 +31,12 @@ pub mod health {
         const TYPE: rt::Type = rt::Type::Struct;
         const MIN: [usize; 2] = [1, 1];
 
-        fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-            let state = &mut { S::START };
-            1 + sizer.field(state, 1, &self.service)
+        fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+            size.fields().field(1, &self.service).stop()
         }
 
-        fn encode<W: rt::Writer>(&self, writer: W) -> W {
-            let state = &mut { W::START };
-            writer.field(state, 1, &self.service).stop()
+        fn encode<W: rt::Writer>(&self, to: W) -> W {
+            to.fields().field(1, &self.service).stop()
         }
 
         fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -60,14 +58,12 @@ pub mod health {
         const TYPE: rt::Type = rt::Type::Struct;
         const MIN: [usize; 2] = [8, 3];
 
-        fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-            let state = &mut { S::START };
-            1 + sizer.field(state, 1, &self.status)
+        fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+            size.fields().field(1, &self.status).stop()
         }
 
-        fn encode<W: rt::Writer>(&self, writer: W) -> W {
-            let state = &mut { W::START };
-            writer.field(state, 1, &self.status).stop()
+        fn encode<W: rt::Writer>(&self, to: W) -> W {
+            to.fields().field(1, &self.status).stop()
         }
 
         fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -168,14 +164,12 @@ pub mod health {
         const TYPE: rt::Type = rt::Type::Struct;
         const MIN: [usize; 2] = [1, 1];
 
-        fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-            let state = &mut { S::START };
-            1 + sizer.field(state, 1, &self.request)
+        fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+            size.fields().field(1, &self.request).stop()
         }
 
-        fn encode<W: rt::Writer>(&self, writer: W) -> W {
-            let state = &mut { W::START };
-            writer.field(state, 1, &self.request).stop()
+        fn encode<W: rt::Writer>(&self, to: W) -> W {
+            to.fields().field(1, &self.request).stop()
         }
 
         fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {

@@ -223,7 +223,7 @@ impl<'a> Input<'a> {
 }
 
 /// Fills `to` with a text that fits inside a [`FastStr`]. One arm for each length: with a constant length the string is
-/// made in registers, with any other by a call each of `memset` and `memcpy`.
+/// made by a few moves, with any other by a call each of `memset` and `memcpy`.
 ///
 /// # Safety
 /// The text is UTF-8.

@@ -57,9 +57,9 @@ pub trait Reader: Sized {
     fn double(&mut self) -> Result<f64, DecodeError>;
     /// An element.
     fn uuid(&mut self) -> Result<[u8; 16], DecodeError>;
-    /// A string, valid UTF-8; a short one inline, a long one as a slice of the frame.
+    /// A string, valid UTF-8; a short one inline, a long one as a slice of the frame unless that is short.
     fn string(&mut self, to: &mut impl Slot) -> Result<(), DecodeError>;
-    /// A binary, as a slice of the frame.
+    /// A binary, as a slice of the frame unless that is short.
     fn binary(&mut self) -> Result<Bytes, DecodeError>;
 
     /// The length of a string or binary that follows; not yet compared with the bytes left.

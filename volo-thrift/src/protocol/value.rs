@@ -46,8 +46,9 @@ pub trait Value: Default + Clone + Send + Sync + 'static {
 
     /// Copies what this value shares with the frame it was decoded from, so that the frame can be freed.
     ///
-    /// Long strings and binaries are slices of their frame and keep all of it in memory; whoever stores a decoded
-    /// value for longer than a call detaches it first. Does nothing for values that share nothing.
+    /// Long strings and binaries are slices of their frame, unless it is very short, and keep all of it in memory;
+    /// whoever stores a decoded value for longer than a call detaches it first. Does nothing for values that share
+    /// nothing.
     #[inline(always)]
     fn detach(&mut self) {}
 

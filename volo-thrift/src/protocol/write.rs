@@ -164,8 +164,42 @@ pub trait Writer: Sized {
         field.encode_as(self, state, id)
     }
 
+    /// Begins a struct.
+    #[inline(always)]
+    fn fields(self) -> FieldWriter<Self> {
+        FieldWriter { state: Self::START, writer: self }
+    }
+
     /// Fields that were kept as they came.
     fn unknown_fields(self, state: &mut Self::State, fields: &UnknownFields) -> Self {
         fields.encode(self, state)
+    }
+}
+
+/// Writes a struct's fields.
+pub struct FieldWriter<W: Writer> {
+    writer: W,
+    state: W::State,
+}
+
+impl<W: Writer> FieldWriter<W> {
+    /// A field that is always, or only when set, written.
+    #[inline(always)]
+    pub fn field<F: Field>(mut self, id: i16, field: &F) -> Self {
+        self.writer = field.encode_as(self.writer, &mut self.state, id);
+        self
+    }
+
+    /// Fields that were kept as they came.
+    #[inline(always)]
+    pub fn unknown_fields(mut self, fields: &UnknownFields) -> Self {
+        self.writer = self.writer.unknown_fields(&mut self.state, fields);
+        self
+    }
+
+    /// The end of the struct.
+    #[inline(always)]
+    pub fn stop(self) -> W {
+        self.writer.stop()
     }
 }

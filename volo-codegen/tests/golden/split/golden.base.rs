@@ -97,8 +97,8 @@ impl rt::Value for BasePingArgs {
         1
     }
 
-    fn encode<W: rt::Writer>(&self, writer: W) -> W {
-        writer.stop()
+    fn encode<W: rt::Writer>(&self, to: W) -> W {
+        to.stop()
     }
 
     fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
@@ -119,13 +119,12 @@ impl rt::Value for BaseAuditArgs {
     const TYPE: rt::Type = rt::Type::Struct;
     const MIN: [usize; 2] = [1, 1];
 
-    fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-        sizer.fields().field(1, &self.page).stop()
+    fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
+        size.fields().field(1, &self.page).stop()
     }
 
-    fn encode<W: rt::Writer>(&self, writer: W) -> W {
-        let state = &mut { W::START };
-        writer.field(state, 1, &self.page).stop()
+    fn encode<W: rt::Writer>(&self, to: W) -> W {
+        to.fields().field(1, &self.page).stop()
     }
 
     fn decode<R: rt::Reader>(&mut self, reader: &mut R) -> Result<(), rt::DecodeError> {
