@@ -37,7 +37,7 @@ const RECOVERY: Duration = Duration::from_secs(3);
 const GOOD_CALL: Duration = Duration::from_secs(1);
 
 /// Clients that keep the processor busy at the same time; more of them would only time out waiting for it.
-const BUSY_MAX: usize = 16;
+const BUSY_MAX: usize = 48;
 
 /// Clients that share the bytes at which a call can only wait.
 const WAITING: usize = 4;
