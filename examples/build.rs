@@ -7,5 +7,6 @@ fn main() {
         .file("idl/telemetry.thrift")
         .file("idl/tmf620.thrift")
         .file("idl/tmf622.thrift")
+        .reflection(true)
         .compile();
 }

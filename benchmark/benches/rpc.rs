@@ -1,7 +1,8 @@
-//! Whole calls over loopback TCP: `cargo bench -p benchmark --bench rpc`.
+//! Whole calls: `cargo bench -p benchmark --bench rpc`.
 //!
-//! `echo` and `createProductOrder` (which asks the catalogue; both stores in memory), over a pool of connections
-//! with one call each, and over one multiplexed connection; one call at a time and 50 at once.
+//! `echo` inside the process, over a Unix domain socket and over loopback TCP, and `createProductOrder` over TCP (it
+//! asks the catalogue; both stores in memory): over a pool of connections with one call each, and over one multiplexed
+//! connection; one call at a time and 50 at once.
 
 use std::{
     future::Future,
@@ -46,14 +47,23 @@ fn rpc(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime starts");
     let any_port: Address = "127.0.0.1:0".parse().expect("an address");
 
-    let server = runtime.block_on(Running::start(EchoServiceServer::new(Handler), &any_port));
-    let server = server.expect("a free port");
-    let builder = || EchoServiceClientBuilder::new("echo").address(server.address().clone());
-    for (mode, client) in [("pingpong", builder().build()), ("mux", builder().mux(1).build())] {
-        measure(criterion, &runtime, &format!("echo-64/{mode}"), move || {
-            let client = client.clone();
-            async move { client.echo(echo(64)).await.expect("a reply") }
-        });
+    let directory = tempfile::tempdir().expect("a directory for the socket");
+    let transports = [
+        ("mem", Address::Mem("bench".into())),
+        ("uds", Address::Unix(directory.path().join("bench.sock"))),
+        ("tcp", any_port.clone()),
+    ];
+    for (transport, address) in transports {
+        let server = runtime.block_on(Running::start(EchoServiceServer::new(Handler), &address));
+        let server = server.expect("a free address");
+        let builder = || EchoServiceClientBuilder::new("echo").address(server.address().clone());
+        for (mode, client) in [("pingpong", builder().pingpong().build()), ("mux", builder().mux(1).build())]
+        {
+            measure(criterion, &runtime, &format!("echo-64/{transport}/{mode}"), move || {
+                let client = client.clone();
+                async move { client.echo(echo(64)).await.expect("a reply") }
+            });
+        }
     }
 
     let data = Data::in_memory().expect("memory");
@@ -64,9 +74,9 @@ fn rpc(criterion: &mut Criterion) {
     let shop = shop.expect("free ports");
     let order = Samples::new(SEED).order(orderable(&data));
     let builder = || ProductOrderingServiceClientBuilder::new("ordering").address(shop.ordering().clone());
-    for (mode, client) in [("pingpong", builder().build()), ("mux", builder().mux(1).build())] {
+    for (mode, client) in [("pingpong", builder().pingpong().build()), ("mux", builder().mux(1).build())] {
         let order = order.clone();
-        measure(criterion, &runtime, &format!("createProductOrder-{ORDER_ITEMS}/{mode}"), move || {
+        measure(criterion, &runtime, &format!("createProductOrder-{ORDER_ITEMS}/tcp/{mode}"), move || {
             let (client, order) = (client.clone(), order.clone());
             async move { client.create_product_order(order).await.expect("an order") }
         });

@@ -1,6 +1,8 @@
-//! The messages that the benches measure, the same in every run.
+//! What the benches measure, the same in every run: messages, and stacks of layers.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
+
+pub mod layers;
 
 use bytes::Bytes;
 use examples::{

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use tokio::{sync::oneshot, task::JoinHandle};
 use volo_core::{Address, BoxError};
-use volo_thrift::{ClientBuilder, Server, client::ServiceClient};
+use volo_thrift::{ClientBuilder, Server, client::ServiceClient, generic::Reflection};
 
 use crate::{
     catalog::CatalogHandler,
@@ -73,9 +73,11 @@ impl Shop {
     /// Starts both services; the ordering service calls the catalogue over its address.
     pub async fn start(data: &Data, catalog: &Address, ordering: &Address) -> Result<Self, BoxError> {
         let handler = CatalogHandler::new(&data.catalog)?;
-        let catalog = Running::start(ProductCatalogServiceServer::new(handler), catalog).await?;
+        let server = ProductCatalogServiceServer::new(handler).add_service(reflection());
+        let catalog = Running::start(server, catalog).await?;
         let handler = OrderingHandler::new(&data.ordering, patient_client("catalog", &catalog.address))?;
-        let ordering = Running::start(ProductOrderingServiceServer::new(handler), ordering).await?;
+        let server = ProductOrderingServiceServer::new(handler).add_service(reflection());
+        let ordering = Running::start(server, ordering).await?;
         Ok(Shop { catalog, ordering })
     }
 
@@ -94,6 +96,11 @@ impl Shop {
         self.ordering.stop().await?;
         self.catalog.stop().await
     }
+}
+
+/// Tells tools what the shop offers: `volo list`, `volo call`.
+fn reflection() -> Reflection {
+    Reflection::new([crate::SCHEMA])
 }
 
 /// A client that bears with a busy machine and a slow disk longer than the defaults would.

@@ -79,6 +79,12 @@ impl Builder {
         self
     }
 
+    /// Adds the constant `SCHEMA`, for `volo_thrift::generic::Reflection`: with it a server tells its clients the IDL.
+    pub fn reflection(mut self, reflection: bool) -> Self {
+        self.job.options.reflection = reflection;
+        self
+    }
+
     /// Derives serde's traits, with the IDL's names; volo-thrift's feature `serde` has to be on.
     pub fn serde(mut self, serde: bool) -> Self {
         self.job.options.serde = serde;

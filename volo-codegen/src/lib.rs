@@ -7,6 +7,7 @@
 
 pub mod ast;
 mod attributes;
+pub mod breaking;
 mod builder;
 mod check;
 #[cfg(feature = "config")]
@@ -15,8 +16,10 @@ mod consts;
 mod describe;
 pub mod diag;
 mod emit;
+mod format;
 mod graph;
 pub mod lex;
+mod lint;
 mod load;
 pub mod model;
 mod options;
@@ -31,6 +34,9 @@ pub use builder::{BuildError, Builder};
 #[cfg(feature = "config")]
 pub use config::write::ConfigBuilder;
 pub use describe::describe;
+pub use emit::outline::{MethodOutline, ServiceOutline, outline};
+pub use format::{Formatted, format};
+pub use lint::lint;
 pub use options::{Files, Options};
 
 use diag::Diagnostic;
@@ -98,7 +104,16 @@ pub fn compile(roots: &[&str], source: &dyn Source, options: &Options) -> Compil
         if options.serde {
             attributes::check(&model, &mut diagnostics);
         }
-        (!diag::has_errors(&diagnostics)).then(|| emit::emit(&model, options, &keeping))
+        (!diag::has_errors(&diagnostics)).then(|| {
+            let mut files = emit::emit(&model, options, &keeping);
+            if options.reflection {
+                let schema = describe(&model, Some(&sources));
+                files.iter_mut().filter(|file| file.path == options.out_file).for_each(|file| {
+                    file.text += &emit::schema(&schema);
+                });
+            }
+            files
+        })
     });
     Compiled { files, diagnostics, sources }
 }

@@ -8,7 +8,7 @@ use crate::parse::parse;
 use crate::source::{Located, Source, SourceMap, decode};
 
 /// Larger files are refused; spans count bytes in 32 bits, and no IDL comes near.
-const FILE_BYTES_MAX: usize = 64 << 20;
+pub(crate) const FILE_BYTES_MAX: usize = 64 << 20;
 
 /// A parsed file and what it includes.
 pub(crate) struct Loaded {

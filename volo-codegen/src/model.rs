@@ -10,7 +10,7 @@ use std::ops::{Index, Range};
 macro_rules! ids {
     ($($(#[$doc:meta])* $id:ident => $item:ident in $table:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $id(pub(crate) u32);
 
         impl $id {
@@ -46,7 +46,7 @@ ids! {
 }
 
 /// A place in a source file: a range of byte offsets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Span {
     /// The file.
     pub file: FileId,

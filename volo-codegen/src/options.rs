@@ -18,6 +18,8 @@ pub struct Options {
     pub keep_unknown_fields: Files,
     /// Derives serde's traits; the runtime then needs its feature `serde`.
     pub serde: bool,
+    /// Adds the constant `SCHEMA`, with which a server can tell its clients the IDL, comments and text included.
+    pub reflection: bool,
     /// Carries the IDL's comments over; true by default.
     pub comments: bool,
 }
@@ -32,6 +34,7 @@ impl Default for Options {
             touch: Vec::new(),
             keep_unknown_fields: Files::None,
             serde: false,
+            reflection: false,
             comments: true,
         }
     }

@@ -42,7 +42,7 @@ fn every_kind_of_message_has_a_golden_file() {
         "unknown-touch",
         "unreadable-file",
     ];
-    let goldens: String = ["tests/diag", "tests/config"]
+    let goldens: String = ["tests/diag", "tests/config", "tests/lint"]
         .iter()
         .flat_map(|directory| std::fs::read_dir(directory).unwrap())
         .map(|entry| entry.unwrap().path())

@@ -114,3 +114,19 @@ fn count(roots: &[PathBuf]) -> (usize, usize) {
 fn names(roots: &[PathBuf]) -> Vec<&str> {
     roots.iter().map(|root| root.to_str().unwrap()).collect()
 }
+
+/// The runtime has a service of its own, whose code is checked in because the runtime does not depend on the compiler.
+#[test]
+fn the_runtimes_own_service_is_as_expected() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../volo-thrift/src/health");
+    let options =
+        Options { out_file: "generated.rs".into(), runtime_path: "crate".into(), ..Options::default() };
+    let root = [directory.join("health.thrift")];
+    let compiled = compile(&names(&root), &FileSource::default(), &options);
+    let file = &compiled.files.unwrap()[0];
+    let expected = directory.join(&file.path);
+    if std::fs::read_to_string(&expected).unwrap_or_default() != file.text {
+        file.write_to(&directory).unwrap();
+        panic!("{} was rewritten; review the change", expected.display());
+    }
+}

@@ -2,11 +2,17 @@
 //!
 //! Everything runs on a stack of 1 MiB, half of what a thread gets by default.
 
-use std::path::Path;
+#[path = "../fuzz/body.rs"]
+mod body;
+mod random;
+
 use std::time::{Duration, Instant};
 
+use body::check;
+use random::{Random, mutate, seed_files};
 use volo_codegen::Loaded;
-use volo_codegen::diag::{has_errors, render};
+use volo_codegen::breaking::{Level, Policy, Side, Version, compare};
+use volo_codegen::diag::render;
 use volo_codegen::source::MemorySource;
 
 const STACK_BYTES: usize = 1 << 20;
@@ -20,16 +26,24 @@ fn mutated_files_are_survived() {
             let seeds = seeds.clone();
             on_small_stack(move || {
                 let mut accepted = 0;
+                let mut last: Option<Loaded> = None;
                 let mut source = MemorySource::new(seeds.clone());
                 for number in (worker..MUTATIONS).step_by(4) {
                     let mut random = Random::new(number);
                     let (path, text) = mutate(&seeds, &mut random);
                     // Others stay as they are, so that includes lead somewhere.
                     let path = path.replace(".thrift", "_.thrift");
-                    source.insert(&path, text);
+                    source.insert(&path, text.clone());
                     let loaded = volo_codegen::load(&[&path], &source);
                     check(&loaded, number % 16 == 0);
-                    accepted += usize::from(loaded.model.is_some());
+                    drop(volo_codegen::format(&path, &String::from_utf8_lossy(&text)));
+                    let Some(model) = &loaded.model else { continue };
+                    accepted += 1;
+                    drop(volo_codegen::lint(model, &loaded.sources));
+                    if let Some(last) = &last {
+                        compare_both(last, &loaded);
+                    }
+                    last = Some(loaded);
                 }
                 accepted
             })
@@ -39,6 +53,24 @@ fn mutated_files_are_survived() {
     println!("hostile: {accepted} of {MUTATIONS} mutated files still compile");
     // Mutations that never leave a valid file would test the lexer alone.
     assert!(accepted as u64 > MUTATIONS / 50 && (accepted as u64) < MUTATIONS);
+}
+
+/// Compares two files in both directions; what was found must have a place.
+fn compare_both(one: &Loaded, other: &Loaded) {
+    for (old, new) in [(one, other), (other, one), (one, one)] {
+        let (Some(old_model), Some(new_model)) = (&old.model, &new.model) else { continue };
+        let (old_version, new_version) = (
+            Version { model: old_model, sources: &old.sources },
+            Version { model: new_model, sources: &new.sources },
+        );
+        let changes = compare(old_version, new_version, Level::Source, &Policy::default());
+        assert!(!std::ptr::eq(old, new) || changes.is_empty(), "{changes:?}");
+        for change in changes {
+            let sources = if change.side == Side::New { &new.sources } else { &old.sources };
+            let label = &change.diagnostic.labels[0];
+            assert!(sources.file(label.span.file).text.get(label.span.range()).is_some(), "{change:?}");
+        }
+    }
 }
 
 #[test]
@@ -168,155 +200,6 @@ fn timed(files: Vec<(String, String)>) -> Loaded {
     loaded
 }
 
-/// What must hold for any input.
-fn check(loaded: &Loaded, rendered: bool) {
-    assert_eq!(loaded.model.is_some(), !has_errors(&loaded.diagnostics));
-    for diagnostic in &loaded.diagnostics {
-        for label in &diagnostic.labels {
-            let text = &loaded.sources.file(label.span.file).text;
-            assert!(text.get(label.span.range()).is_some(), "{diagnostic:?}");
-        }
-    }
-    if rendered {
-        let text = render(&loaded.diagnostics, &loaded.sources, false);
-        assert!(loaded.diagnostics.iter().all(|diagnostic| text.contains(&diagnostic.message)));
-    }
-}
-
 fn on_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> std::thread::JoinHandle<T> {
     std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run).unwrap()
-}
-
-/// All IDL files of the other tests.
-fn seed_files() -> Vec<(String, Vec<u8>)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let mut files = Vec::new();
-    collect(&root, &mut files);
-    files.sort();
-    let relative = |path: &Path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-    let mut seeds: Vec<(String, Vec<u8>)> =
-        files.iter().map(|path| (relative(path), std::fs::read(path).unwrap())).collect();
-    // Large files make slow and shallow seeds.
-    seeds.retain(|(_, text)| text.len() < 1_500);
-    assert!(seeds.len() > 200);
-    seeds
-}
-
-fn collect(directory: &Path, files: &mut Vec<std::path::PathBuf>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => collect(&path, files),
-            false => files.extend(path.extension().is_some_and(|e| e == "thrift").then_some(path.clone())),
-        }
-    }
-}
-
-/// A seed file after one to four random edits.
-fn mutate(seeds: &[(String, Vec<u8>)], random: &mut Random) -> (String, Vec<u8>) {
-    const PIECES: &[&str] = &[
-        "{",
-        "}",
-        "(",
-        ")",
-        "[",
-        "]",
-        "<",
-        ">",
-        ",",
-        ";",
-        ":",
-        "=",
-        "&",
-        "*",
-        "\"",
-        "'",
-        "\\",
-        "/*",
-        "*/",
-        "//",
-        "#",
-        "\n",
-        "\r",
-        "\0",
-        "\u{e9}",
-        "\u{2028}",
-        "struct ",
-        "union ",
-        "exception ",
-        "enum ",
-        "service ",
-        "const ",
-        "typedef ",
-        "include ",
-        "namespace ",
-        "extends ",
-        "throws ",
-        "oneway ",
-        "required ",
-        "optional ",
-        "void ",
-        "i32 ",
-        "string ",
-        "list<",
-        "map<",
-        "set<",
-        "uuid ",
-        "true ",
-        "1:",
-        "-1",
-        "32767",
-        "32768",
-        "0x",
-        "1e9",
-        "99999999999999999999",
-        "A",
-        "E.A",
-        "inc.S",
-        "a.b.c",
-        "(a=\"b\")",
-        "[1,2]",
-        "{\"x\":1}",
-        " a ",
-    ];
-    let (path, text) = &seeds[random.below(seeds.len())];
-    let mut text = text.clone();
-    for _ in 0..=random.below(3) {
-        let at = random.below(text.len() + 1);
-        let end = (at + random.below(12)).min(text.len());
-        match random.below(7) {
-            0 => drop(text.drain(at..end)),
-            1 => drop(text.splice(at..at, PIECES[random.below(PIECES.len())].bytes())),
-            2 => drop(text.splice(at..end, PIECES[random.below(PIECES.len())].bytes())),
-            3 => {
-                let copy = text[at..end].to_vec();
-                drop(text.splice(at..at, copy.repeat(1 + random.below(20))));
-            }
-            4 => {
-                let (_, other) = &seeds[random.below(seeds.len())];
-                let from = random.below(other.len() + 1);
-                let to = (from + random.below(80)).min(other.len());
-                drop(text.splice(at..end, other[from..to].iter().copied()));
-            }
-            5 if at < text.len() => text[at] = random.below(256) as u8,
-            _ => text.truncate(at),
-        }
-    }
-    (path.clone(), text)
-}
-
-/// A small generator of its own, so that a seed means the same everywhere and always.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % bound.max(1)
-    }
 }

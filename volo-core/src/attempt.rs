@@ -3,7 +3,10 @@
 //! A layer that sends a call more than once numbers the attempts and lets them share one [`Tried`]; a balancer, which
 //! sits inside of it, notes there whom it picked and picks somebody else next time.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use crate::Peer;
 
@@ -14,6 +17,8 @@ pub struct Attempt {
     pub number: u32,
     /// Whether this call is made on behalf of one that is itself a retry, so that it must not be retried again.
     pub chained: bool,
+    /// How long this attempt may take, within the call's deadline; `None` is up to the layers.
+    pub timeout: Option<Duration>,
     /// Who was picked for the attempts at this call; `None` if it is sent once at most.
     pub tried: Option<Arc<Tried>>,
 }
@@ -21,18 +26,18 @@ pub struct Attempt {
 impl Attempt {
     /// The first attempt of a call that may be followed by others.
     pub fn first(chained: bool) -> Self {
-        Attempt { number: 0, chained, tried: Some(Arc::default()) }
+        Attempt { chained, tried: Some(Arc::default()), ..Attempt::default() }
     }
 
     /// A further attempt at the same call.
     pub fn further(&self, number: u32) -> Self {
-        Attempt { number, chained: self.chained, tried: self.tried.clone() }
+        Attempt { number, ..self.clone() }
     }
 
     /// Notes whom a balancer picked for this attempt; does nothing for a call that is sent once at most.
     pub fn note_pick(&self, peer: &Arc<Peer>) {
         if let Some(tried) = &self.tried {
-            tried.picks().push((self.number, peer.clone()));
+            tried.picks().push(self.number, peer.clone());
         }
     }
 
@@ -40,7 +45,7 @@ impl Attempt {
     ///
     /// The first attempt of a call has no history, so a balancer need only ask when [`Attempt::is_first`] says no.
     pub fn has_tried(&self, peer: &Peer) -> bool {
-        let of_peer = |(_, tried): &(u32, Arc<Peer>)| tried.address == peer.address;
+        let of_peer = |(_, tried): &Pick| tried.address == peer.address;
         self.tried.as_ref().is_some_and(|tried| tried.picks().iter().any(of_peer))
     }
 
@@ -54,7 +59,30 @@ impl Attempt {
 ///
 /// A layer outside of the balancer learns from here who failed; who answered, it finds in the response's context.
 #[derive(Debug, Default)]
-pub struct Tried(Mutex<Vec<(u32, Arc<Peer>)>>);
+pub struct Tried(Mutex<Picks>);
+
+/// The number of an attempt and whom it was sent to.
+type Pick = (u32, Arc<Peer>);
+
+/// Most calls are sent once, so the first pick needs no memory of its own.
+#[derive(Debug, Default)]
+struct Picks {
+    first: Option<Pick>,
+    further: Vec<Pick>,
+}
+
+impl Picks {
+    fn push(&mut self, number: u32, peer: Arc<Peer>) {
+        match self.first {
+            None => self.first = Some((number, peer)),
+            Some(_) => self.further.push((number, peer)),
+        }
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Pick> {
+        self.first.iter().chain(&self.further)
+    }
+}
 
 impl Tried {
     /// Whom the attempt with this number was sent to last.
@@ -62,12 +90,17 @@ impl Tried {
         self.picks().iter().rev().find(|(attempt, _)| *attempt == number).map(|(_, peer)| peer.clone())
     }
 
+    /// Whom the call was sent to last.
+    pub fn last(&self) -> Option<Arc<Peer>> {
+        self.picks().iter().next_back().map(|(_, peer)| peer.clone())
+    }
+
     /// All picks, the latest last; one peer may be there more than once.
     pub fn peers(&self) -> Vec<Arc<Peer>> {
         self.picks().iter().map(|(_, peer)| peer.clone()).collect()
     }
 
-    fn picks(&self) -> MutexGuard<'_, Vec<(u32, Arc<Peer>)>> {
+    fn picks(&self) -> MutexGuard<'_, Picks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

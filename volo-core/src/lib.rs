@@ -7,8 +7,10 @@
 
 mod address;
 mod attempt;
+pub mod balance;
 mod body;
 mod context;
+pub mod discover;
 mod error;
 pub mod layers;
 pub mod net;
@@ -18,6 +20,7 @@ pub mod runtime;
 pub mod shutdown;
 pub mod span;
 mod stages;
+mod sync;
 
 pub use address::{Address, ParseAddressError};
 pub use attempt::{Attempt, Tried};

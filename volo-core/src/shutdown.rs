@@ -5,12 +5,11 @@
 
 use std::{
     future::{Future, poll_fn},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering},
     task::{Context, Poll, Waker},
 };
+
+use crate::sync::{AtomicU8, Mutex, MutexGuard};
 
 /// How far a shutdown has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,8 +90,12 @@ impl Shutdown {
     }
 
     fn advance(&self, phase: Phase) {
+        let mut table = self.shared.table();
+        // Under the lock, or a watcher that saw the phase could come back to wait for the next one, and lose the waker
+        // it leaves to what follows here.
         self.shared.phase.fetch_max(phase as u8, Ordering::AcqRel);
-        let wakers: Vec<Waker> = self.shared.table().slots.iter_mut().filter_map(Option::take).collect();
+        let wakers: Vec<Waker> = table.slots.iter_mut().filter_map(Option::take).collect();
+        drop(table);
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -217,6 +220,8 @@ async fn any_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
+#[cfg(all(test, loom))]
+mod models;
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -5,9 +5,13 @@ pub mod client;
 mod conn;
 mod error;
 mod exception;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(feature = "generic")]
 pub mod generic;
 pub mod handler;
+pub mod health;
 mod limits;
 pub mod meta;
 mod method;
@@ -21,9 +25,11 @@ mod serialize;
 pub mod server;
 pub mod wire;
 
-pub use client::{CallOpt, Client, ClientBuilder};
+pub use bytes::Bytes;
+pub use client::{CallOpt, Client, ClientBuilder, Target};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
+pub use faststr::FastStr;
 pub use limits::Limits;
 pub use method::{HandlerFuture, Method, Service};
 pub use server::Server;

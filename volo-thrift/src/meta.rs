@@ -46,6 +46,50 @@ pub struct Caller {
     pub method: FastStr,
 }
 
+/// The time a call has left, as it stands in a header; empty if it has as much as it likes.
+///
+/// Whole milliseconds, at least one: zero would mean that there is no limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Budget {
+    /// So much time.
+    pub fn new(left: Duration) -> Self {
+        let left = left.min(BUDGET_MAX);
+        Budget::decimal((left.as_secs() * 1000 + u64::from(left.subsec_millis())).max(1))
+    }
+
+    /// The time from `now` to `deadline`.
+    pub fn of(deadline: Option<Instant>, now: Instant) -> Self {
+        let none = Budget { digits: [0; 20], start: 20 };
+        deadline.map_or(none, |deadline| Budget::new(deadline.saturating_duration_since(now)))
+    }
+
+    /// The digits.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.digits[self.start..]
+    }
+
+    fn to_text(self) -> FastStr {
+        FastStr::new_u8_slice(self.as_bytes()).unwrap_or_default()
+    }
+
+    fn decimal(mut number: u64) -> Self {
+        let (mut digits, mut start) = ([b'0'; 20], 20);
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return Budget { digits, start };
+            }
+        }
+    }
+}
+
 /// Fills an empty request header. The time left until the context's deadline travels as its budget.
 pub fn write_request(
     header: &mut Header,
@@ -64,22 +108,28 @@ pub fn write_request(
     integer(keys::MESSAGE_TYPE, &kind_text(kind));
     integer(keys::FROM_SERVICE, &identity.caller);
     integer(keys::TO_SERVICE, &identity.callee);
-    if let Some(deadline) = context.deadline {
-        integer(keys::RPC_TIMEOUT_MS, &budget_text(deadline.saturating_duration_since(now)));
-    }
     if let Some(timeout) = identity.connect_timeout {
-        integer(keys::CONNECT_TIMEOUT_MS, &budget_text(timeout));
+        integer(keys::CONNECT_TIMEOUT_MS, &Budget::new(timeout).to_text());
     }
+    // The last one, because it alone differs from call to call.
+    integer(keys::RPC_TIMEOUT_MS, &Budget::of(context.deadline, now).to_text());
     if !context.service.is_empty() {
         strings.push((FastStr::from_static_str(keys::SERVICE), context.service.clone()));
     }
-    let retry = (!context.attempt.is_first()).then(|| decimal(context.attempt.number.into()));
+    let retry =
+        (!context.attempt.is_first()).then(|| Budget::decimal(context.attempt.number.into()).to_text());
     if let Some(number) = &retry {
         header.strings.push((prefixed(keys::PERSISTENT, keys::RETRY), number.clone()));
     }
     if let Some(metainfo) = context.metainfo() {
         write_forward(header, metainfo, retry.is_some());
     }
+}
+
+/// Whether service, method, kind and budget are all that [`write_request`] takes from this context, so that the rest of
+/// the header is the same for every such call.
+pub fn is_plain(context: &Context) -> bool {
+    context.metainfo().is_none() && context.attempt.is_first()
 }
 
 /// Persistent and transient metainfo goes along; what was received as transient does not.
@@ -277,28 +327,10 @@ const fn kind_text(kind: MessageKind) -> FastStr {
     })
 }
 
-/// Whole milliseconds, at least one: zero would mean that there is no limit.
-fn budget_text(left: Duration) -> FastStr {
-    decimal(u64::try_from(left.min(BUDGET_MAX).as_millis()).unwrap_or(u64::MAX).max(1))
-}
-
 fn read_deadline(value: &str, now: Instant) -> Option<Instant> {
-    let milliseconds = value.trim().parse().ok().filter(|milliseconds| *milliseconds > 0)?;
+    let milliseconds = value.parse().or_else(|_| value.trim().parse());
+    let milliseconds = milliseconds.ok().filter(|milliseconds| *milliseconds > 0)?;
     now.checked_add(Duration::from_millis(milliseconds).min(BUDGET_MAX))
-}
-
-/// A number as text, without an allocation.
-fn decimal(mut number: u64) -> FastStr {
-    let (mut digits, mut start) = ([b'0'; 20], 20);
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    FastStr::new_u8_slice(&digits[start..]).unwrap_or_default()
 }
 
 fn prefixed(prefix: &str, key: &str) -> FastStr {

@@ -45,6 +45,12 @@ pub trait Service: Send + Sync + 'static {
     /// Its methods, inherited ones included.
     fn methods(&self) -> &'static [Method];
 
+    /// Whether it takes every call that no service of its server has a method for; index and names then say nothing,
+    /// the request's context has what the caller said.
+    fn takes_any_method(&self) -> bool {
+        false
+    }
+
     /// Starts the method with this index in [`Service::methods`].
     fn call(&self, method: usize, request: Request) -> HandlerFuture;
 }

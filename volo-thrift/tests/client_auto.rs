@@ -194,8 +194,12 @@ async fn pass_on(
             traffic.hellos += usize::from(header.string(keys::HELLO).is_some());
         }
         let sequence_id = if kind == Kind::PerCall { next as i32 + 1 } else { call.head.sequence_id };
-        let there =
-            Answer { kind: call.head.kind, sequence_id: Some(sequence_id), header, ..Answer::default() };
+        let there = Answer {
+            kind: call.head.kind,
+            sequence_id: Some(sequence_id),
+            header: Header::clone(&header),
+            ..Answer::default()
+        };
         let count = servers.len();
         let server = &mut servers[next % count];
         server.send(&call, &there).await;
@@ -203,7 +207,7 @@ async fn pass_on(
         let back = Answer {
             kind: reply.head.kind,
             sequence_id: Some(call.head.sequence_id),
-            header: reply.header.clone().unwrap_or_default(),
+            header: reply.header.as_deref().cloned().unwrap_or_default(),
             ..Answer::default()
         };
         client.send(&reply, &back).await;
@@ -315,7 +319,11 @@ async fn who_does_not_announce_itself_gets_no_advert() {
     let quiet = client(&listener).pingpong().build();
     let _call = tokio::spawn(async move { echo(&quiet, 1).await });
     let call = Peer::accept(&listener).await.receive().await.unwrap();
-    let plain = Answer { kind: MessageKind::Call, header: call.header.clone().unwrap(), ..Answer::default() };
+    let plain = Answer {
+        kind: MessageKind::Call,
+        header: call.header.as_deref().cloned().unwrap(),
+        ..Answer::default()
+    };
     peer.send(&call, &plain).await;
     assert_eq!(peer.receive().await.unwrap().header.unwrap().strings, []);
     let mut announced = plain;

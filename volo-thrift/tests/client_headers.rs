@@ -9,7 +9,7 @@ use client_peer::{
     Answer, ECHO, Peer, Plain, call_number, client, client_of, echo, listen, number,
     service::{Echo, serve},
 };
-use volo_core::{Context, Outcome, Retry};
+use volo_core::{Context, Outcome, Retry, layers::retry::RetryConfig};
 use volo_thrift::{
     ClientBuilder, ClientError,
     meta::{Advert, keys},
@@ -112,13 +112,14 @@ async fn a_business_status_is_read_as_kitex_and_as_volo_send_it() {
 #[tokio::test]
 async fn a_refused_call_may_be_sent_again() {
     for (pairs, retry) in [(&[("volo-not-executed", "1")][..], Retry::Always), (&[], Retry::Never)] {
-        let (_, _, result) = exchange(|builder| builder, Context::default(), exception(pairs)).await;
+        let once = |builder: ClientBuilder<Plain>| builder.retry(RetryConfig::never());
+        let (_, _, result) = exchange(once, Context::default(), exception(pairs)).await;
         let error = result.unwrap_err();
         assert!(matches!(&error, ClientError::Application(e) if e.message() == "busy"), "{error:?}");
         assert_eq!(error.retry(), retry);
     }
     let listener = listen().await;
-    let client = client(&listener).build();
+    let client = client(&listener).retry(RetryConfig::never()).build();
     let calling = tokio::spawn(async move { client.0.execute(&ECHO, client_peer::raw(number(1))).await });
     let mut peer = Peer::accept(&listener).await;
     let call = peer.receive().await.unwrap();

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use volo_core::{Body, Error, Retry, net::Listener};
 use volo_thrift::{
     CallOpt, ClientError, Limits, Never,
-    client::call,
+    client::{Governance, call},
     meta::{Advert, Hello, InstanceId, keys},
     protocol::MethodResult,
     wire::{Header, MessageKind, flag},
@@ -138,7 +138,7 @@ fn farewell() -> Answer {
 #[tokio::test]
 async fn what_a_farewell_leaves_unanswered_may_be_sent_again() {
     let listener = listen_mem().await;
-    let client = client(&listener).mux(1).build();
+    let client = client(&listener).mux(1).governance(Governance::none()).build();
     let calls = spawn_calls(&client, 0..5);
     let mut peer = Peer::accept(&listener).await;
     let mut received = Vec::new();
@@ -154,7 +154,7 @@ async fn what_a_farewell_leaves_unanswered_may_be_sent_again() {
 #[tokio::test]
 async fn a_farewell_is_read_although_writing_fails() {
     let listener = listen_mem().await;
-    let client = client(&listener).mux(1).build();
+    let client = client(&listener).mux(1).governance(Governance::none()).build();
     let sent = spawn_calls(&client, 0..1);
     let mut peer = Peer::accept(&listener).await;
     let call = peer.receive().await.unwrap();

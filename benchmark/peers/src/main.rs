@@ -21,7 +21,10 @@ use report::Report;
 #[global_allocator]
 static ALLOCATOR: CallsMeter<MiMalloc> = CallsMeter::over(MiMalloc);
 
-const USAGE: &str = "usage: peers codec|rpc|build [--json] [--quick] [CASE…]";
+const USAGE: &str = "usage: peers codec|rpc|build [--json] [--quick] [--rounds=N] [CASE…]";
+
+/// How many rounds the rpc suite makes, instead of what is usual.
+const ROUNDS: &str = "--rounds=";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -37,9 +40,12 @@ fn main() -> ExitCode {
 fn run(args: &[String]) -> Result<(), String> {
     let (flags, words): (Vec<&str>, Vec<&str>) =
         args.iter().map(String::as_str).partition(|arg| arg.starts_with("--"));
-    if let Some(flag) = flags.iter().find(|flag| !["--json", "--quick"].contains(flag)) {
+    let known = |flag: &str| ["--json", "--quick"].contains(&flag) || flag.starts_with(ROUNDS);
+    if let Some(flag) = flags.iter().find(|flag| !known(flag)) {
         return Err(format!("unknown flag {flag}; {USAGE}"));
     }
+    let rounds = flags.iter().find_map(|flag| flag.strip_prefix(ROUNDS));
+    let rounds = rounds.map(|count| count.parse().map_err(|_| format!("{count} is no number; {USAGE}")));
     if let Some(done) = codec::role(&words).or_else(|| rpc::role(&words)) {
         return done;
     }
@@ -48,7 +54,7 @@ fn run(args: &[String]) -> Result<(), String> {
     let quick = flags.contains(&"--quick");
     match words.split_first() {
         Some((&"codec", only)) => codec::run(&mut report, quick, only)?,
-        Some((&"rpc", only)) => rpc::run(&mut report, quick, only)?,
+        Some((&"rpc", only)) => rpc::run(&mut report, rpc::Effort::new(quick, rounds.transpose()?), only)?,
         Some((&"build", _)) => build::run(&mut report)?,
         _ => return Err(USAGE.to_owned()),
     }

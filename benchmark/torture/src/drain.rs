@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{net::TcpStream, task::JoinHandle};
 use volo_core::{BoxError, ErrorKind, Retry};
-use volo_thrift::{ClientBuilder, ClientError};
+use volo_thrift::{ClientBuilder, ClientError, client::Governance};
 
 use crate::{
     cancel::describe,
@@ -147,7 +147,8 @@ async fn loaded(mode: &'static str, shutdowns: u64, report: &mut Report) -> Resu
 }
 
 fn client(mode: &str, address: SocketAddr) -> TortureServiceClient {
-    let builder = ClientBuilder::new("torture")
+    let builder = ClientBuilder::new("torture").governance(Governance::none())
+        .governance(Governance::none())
         .address(address)
         .rpc_timeout(Duration::from_secs(5))
         .connect_timeout(Duration::from_secs(2));

@@ -15,7 +15,7 @@ use tokio::{
     runtime::{Builder, Handle, Runtime},
 };
 use volo_core::{BoxError, Context, shutdown};
-use volo_thrift::{ClientBuilder, ClientError, Limits, ServerError, protocol::Protocol};
+use volo_thrift::{ClientBuilder, ClientError, Limits, ServerError, client::Governance, protocol::Protocol};
 
 use crate::{
     idl::{
@@ -209,7 +209,8 @@ pub const MODES: [(&str, Setting); 6] = [
 fn client(address: &str) -> ClientBuilder<TortureServiceClient> {
     let mut limits = Limits::default();
     limits.message_max = 1 << 20;
-    ClientBuilder::new("torture")
+    ClientBuilder::new("torture").governance(Governance::none())
+        .governance(Governance::none())
         .address(address)
         .limits(limits)
         .rpc_timeout(Duration::from_millis(400))

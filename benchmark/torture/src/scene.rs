@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::JoinSet};
 use volo_core::{BoxError, pool::PoolConfig};
-use volo_thrift::ClientBuilder;
+use volo_thrift::{ClientBuilder, client::Governance};
 
 use crate::{
     idl::TortureServiceClient,
@@ -34,7 +34,7 @@ impl Scene {
 
     /// A client of it with much patience; the suite sets what matters to it.
     pub fn client(&self) -> ClientBuilder<TortureServiceClient> {
-        ClientBuilder::new("torture")
+        ClientBuilder::new("torture").governance(Governance::none())
             .address(self.server.address)
             .rpc_timeout(Duration::from_secs(20))
             .connect_timeout(Duration::from_secs(5))

@@ -1,16 +1,12 @@
 //! `volo gen`: Rust code for IDL files.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use volo_codegen::diag;
 use volo_codegen::source::FileSource;
 use volo_codegen::{Files, Options, compile};
 
 use super::Status;
-
-/// Findings that say that a file could not be read, rather than what is wrong in it.
-const UNREADABLE: [&str; 2] = ["missing-file", "unreadable-file"];
+use crate::report;
 
 /// Generates Rust code for IDL files and all they include.
 #[derive(Debug, clap::Args)]
@@ -45,6 +41,9 @@ pub(crate) struct Args {
     /// Derive serde's traits; the runtime needs its feature `serde` then.
     #[arg(long)]
     serde: bool,
+    /// Add the constant `SCHEMA`, with which a server can tell its clients the IDL.
+    #[arg(long)]
+    reflection: bool,
     /// Leave out the comments of the IDL.
     #[arg(long)]
     no_comments: bool,
@@ -60,6 +59,7 @@ impl Args {
             touch: self.touch.clone(),
             keep_unknown_fields: if self.keep_unknown_fields { Files::All } else { Files::None },
             serde: self.serde,
+            reflection: self.reflection,
             comments: !self.no_comments,
         }
     }
@@ -69,12 +69,9 @@ impl Args {
 pub(crate) fn run(args: &Args) -> Status {
     let roots: Vec<&str> = args.files.iter().map(String::as_str).collect();
     let compiled = compile(&roots, &FileSource::new(args.include_dirs.clone()), &args.options());
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    eprint!("{}", diag::render(&compiled.diagnostics, &compiled.sources, colour));
+    report::show(&compiled.diagnostics, &compiled.sources);
     let Some(files) = compiled.files else {
-        let unreadable = |code| UNREADABLE.contains(&code);
-        let only_roots = compiled.diagnostics.iter().any(|d| unreadable(d.code) && d.labels.is_empty());
-        return if only_roots { Status::Unusable } else { Status::Findings };
+        return report::status_of(&compiled.diagnostics);
     };
     for file in &files {
         let path = args.out_dir.join(&file.path);

@@ -43,6 +43,8 @@ pub struct Entry {
     pub comments: bool,
     /// `serde`: derive serde's traits.
     pub serde: bool,
+    /// `reflection`: add the constant `SCHEMA`.
+    pub reflection: bool,
 }
 
 /// A git repository.
@@ -159,6 +161,7 @@ impl Entry {
             trim: !self.touch_all,
             touch: self.services.iter().flat_map(|service| service.touch.clone()).collect(),
             serde: self.serde,
+            reflection: self.reflection,
             comments: self.comments,
             ..Options::default()
         }

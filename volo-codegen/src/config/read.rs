@@ -6,7 +6,7 @@ use crate::diag::Diagnostic;
 use crate::model::Span;
 use crate::suggest::did_you_mean;
 
-const ENTRY_KEYS: [&str; 13] = [
+const ENTRY_KEYS: [&str; 14] = [
     "filename",
     "protocol",
     "repos",
@@ -20,6 +20,7 @@ const ENTRY_KEYS: [&str; 13] = [
     "with_comments",
     "common_crate_name",
     "serde",
+    "reflection",
 ];
 
 /// The configuration, as far as it can be understood.
@@ -99,6 +100,7 @@ impl Reader<'_> {
             split: self.flag(&table, "split_generated_files", false),
             comments: self.flag(&table, "with_comments", true),
             serde: self.flag(&table, "serde", false),
+            reflection: self.flag(&table, "reflection", false),
             filename: filename?,
         })
     }

@@ -10,6 +10,7 @@ mod enums;
 mod graph;
 mod lints;
 mod names;
+pub(crate) mod outline;
 mod serde;
 mod service;
 mod structs;
@@ -50,6 +51,18 @@ pub(crate) fn emit(model: &Model, options: &Options, keeping: &[bool]) -> Vec<Ou
     let root = OutputFile { path: options.out_file.clone(), text: text.finish() };
     writer.files.insert(0, root);
     writer.files
+}
+
+/// The constant that describes the IDL at run time.
+pub(crate) fn schema(description: &str) -> String {
+    let mut fence = "#".to_owned();
+    while description.contains(&format!("\"{fence}")) {
+        fence.push('#');
+    }
+    format!(
+        "\n/// What the services look like, for `volo_thrift::generic`.\n\
+         pub const SCHEMA: &str = r{fence}\"{description}\"{fence};\n"
+    )
 }
 
 /// Modules as they nest.

@@ -89,6 +89,12 @@ impl Names {
         names
     }
 
+    /// Adds a module above all others, from where paths are written in full.
+    pub(super) fn add_root(&mut self) -> usize {
+        self.modules.push(Module { path: Vec::new(), files: Vec::new(), taken: BTreeSet::new() });
+        self.modules.len() - 1
+    }
+
     /// The module a file's items are in.
     pub(super) fn module_of(&self, file: FileId) -> usize {
         self.file_modules[file.index()]

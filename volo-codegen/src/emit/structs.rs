@@ -165,22 +165,22 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[S
 
 fn write_size(text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     text.blank();
-    let terms = written(shape, names).map(|call| format!("sizer.{call}")).collect::<Vec<_>>();
+    let terms: Vec<String> = written(shape, names, "").collect();
     if terms.is_empty() {
         text.open("fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {");
         text.line("1");
         return text.close("}");
     }
     text.open("fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {");
-    text.line("let state = &mut { S::START };");
-    text.sum("1", &terms);
+    let calls = ["fields()".to_owned()].into_iter().chain(terms).chain(["stop()".to_owned()]);
+    text.chain("sizer", &calls.collect::<Vec<_>>());
     text.close("}");
 }
 
 fn write_encode(text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     text.blank();
     text.open("fn encode<W: rt::Writer>(&self, writer: W) -> W {");
-    let mut calls: Vec<String> = written(shape, names).collect();
+    let mut calls: Vec<String> = written(shape, names, "state, ").collect();
     if !calls.is_empty() {
         text.line("let state = &mut { W::START };");
     }
@@ -189,11 +189,11 @@ fn write_encode(text: &mut Text, shape: &Shape<'_>, names: &[String]) {
     text.close("}");
 }
 
-/// For everything that is written, the call that sizes or writes it.
-fn written(shape: &Shape<'_>, names: &[String]) -> impl Iterator<Item = String> {
+/// For everything that is written, the call that sizes or writes it; `state` is its first argument, if there is one.
+fn written(shape: &Shape<'_>, names: &[String], state: &str) -> impl Iterator<Item = String> {
     let fields = shape.fields.iter().zip(names);
-    let calls = fields.map(|(field, name)| format!("field(state, {}, &self.{name})", field.id));
-    calls.chain(shape.unknown.iter().map(|name| format!("unknown_fields(state, &self.{name})")))
+    let calls = fields.map(move |(field, name)| format!("field({state}{}, &self.{name})", field.id));
+    calls.chain(shape.unknown.iter().map(move |name| format!("unknown_fields({state}&self.{name})")))
 }
 
 /// The head of `decode`, which structs and unions share.

@@ -304,31 +304,22 @@ impl Text {
         self.open("{");
     }
 
-    /// `first + term + …`, a term a line if they don't fit on one.
-    pub(super) fn sum(&mut self, first: &str, terms: &[String]) {
-        self.operators(first, terms, " + ");
-    }
-
     /// `first.call(..).call(..)`, a call a line if they don't fit on one.
     pub(super) fn chain(&mut self, first: &str, calls: &[String]) {
-        self.operators(first, calls, ".");
-    }
-
-    fn operators(&mut self, first: &str, terms: &[String], operator: &str) {
-        let flat = std::iter::once(first).chain(terms.iter().map(String::as_str)).collect::<Vec<_>>();
-        let flat = flat.join(operator);
-        if self.fits(&flat) || terms.is_empty() {
+        let flat = std::iter::once(first).chain(calls.iter().map(String::as_str)).collect::<Vec<_>>();
+        let flat = flat.join(".");
+        if self.fits(&flat) || calls.is_empty() {
             return self.line(flat);
         }
-        // rustfmt leaves the second operand beside a first one no longer than an indentation.
+        // rustfmt leaves the first call beside a receiver no longer than an indentation.
         let beside = usize::from(first.len() <= STEP);
         let head = match beside {
-            1 => format!("{first}{operator}{}", terms[0]),
+            1 => format!("{first}.{}", calls[0]),
             _ => first.to_owned(),
         };
         self.line(head);
-        for term in &terms[beside..] {
-            self.line_raw(&format!("{}{}{term}", " ".repeat(STEP), operator.trim_start()));
+        for call in &calls[beside..] {
+            self.line_raw(&format!("{}.{call}", " ".repeat(STEP)));
         }
     }
 

@@ -18,8 +18,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.items)
+                sizer.fields().field(1, &self.items).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -69,15 +68,17 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.owned)
-                    + sizer.field(state, 2, &self.maybe_owned)
-                    + sizer.field(state, 3, &self.bytes)
-                    + sizer.field(state, 4, &self.ordered)
-                    + sizer.field(state, 5, &self.numbers)
-                    + sizer.field(state, 6, &self.shared)
-                    + sizer.field(state, 7, &self.maybe)
-                    + sizer.field(state, 8, &self.kind)
+                sizer
+                    .fields()
+                    .field(1, &self.owned)
+                    .field(2, &self.maybe_owned)
+                    .field(3, &self.bytes)
+                    .field(4, &self.ordered)
+                    .field(5, &self.numbers)
+                    .field(6, &self.shared)
+                    .field(7, &self.maybe)
+                    .field(8, &self.kind)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -123,8 +124,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.first) + sizer.field(state, 2, &self.second)
+                sizer.fields().field(1, &self.first).field(2, &self.second).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -201,8 +201,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.x)
+                sizer.fields().field(1, &self.x).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -235,8 +234,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.message)
+                sizer.fields().field(1, &self.message).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {

@@ -133,8 +133,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.page)
+                sizer.fields().field(1, &self.page).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -184,8 +183,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
+                sizer.fields().field(1, &self.offset).field(2, &self.limit).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -212,8 +210,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.reason)
+                sizer.fields().field(1, &self.reason).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {

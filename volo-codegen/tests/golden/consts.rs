@@ -27,10 +27,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.x)
-                    + sizer.field(state, 2, &self.y)
-                    + sizer.field(state, 3, &self.label)
+                sizer.fields().field(1, &self.x).field(2, &self.y).field(3, &self.label).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -162,8 +159,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
+                sizer.fields().field(1, &self.offset).field(2, &self.limit).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -190,8 +186,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.reason)
+                sizer.fields().field(1, &self.reason).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {

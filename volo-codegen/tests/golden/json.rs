@@ -51,15 +51,17 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.id)
-                    + sizer.field(state, 2, &self.lifecycle_status)
-                    + sizer.field(state, 3, &self.product_offering_price)
-                    + sizer.field(state, 4, &self.colours)
-                    + sizer.field(state, 5, &self.version)
-                    + sizer.field(state, 6, &self.stock)
-                    + sizer.field(state, 7, &self.parent)
-                    + sizer.field(state, 8, &self.r#type)
+                sizer
+                    .fields()
+                    .field(1, &self.id)
+                    .field(2, &self.lifecycle_status)
+                    .field(3, &self.product_offering_price)
+                    .field(4, &self.colours)
+                    .field(5, &self.version)
+                    .field(6, &self.stock)
+                    .field(7, &self.parent)
+                    .field(8, &self.r#type)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -139,14 +141,16 @@ pub mod golden {
             const MIN: [usize; 2] = [19, 12];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.amount)
-                    + sizer.field(state, 2, &self.currency_unit)
-                    + sizer.field(state, 3, &self.label)
-                    + sizer.field(state, 4, &self.quantity)
-                    + sizer.field(state, 5, &self.percentage)
-                    + sizer.field(state, 6, &self.note)
-                    + sizer.field(state, 7, &self.self_)
+                sizer
+                    .fields()
+                    .field(1, &self.amount)
+                    .field(2, &self.currency_unit)
+                    .field(3, &self.label)
+                    .field(4, &self.quantity)
+                    .field(5, &self.percentage)
+                    .field(6, &self.note)
+                    .field(7, &self.self_)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -197,12 +201,14 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.product_name)
-                    + sizer.field(state, 2, &self.raw)
-                    + sizer.field(state, 3, &self.weights)
-                    + sizer.field(state, 4, &self.numbers)
-                    + sizer.field(state, 5, &self.some_name)
+                sizer
+                    .fields()
+                    .field(1, &self.product_name)
+                    .field(2, &self.raw)
+                    .field(3, &self.weights)
+                    .field(4, &self.numbers)
+                    .field(5, &self.some_name)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -367,8 +373,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.message)
+                sizer.fields().field(1, &self.message).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -493,8 +498,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.some_text) + sizer.field(state, 2, &self.limit)
+                sizer.fields().field(1, &self.some_text).field(2, &self.limit).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {

@@ -21,10 +21,12 @@ pub mod golden {
             const MIN: [usize; 2] = [8, 3];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.id)
-                    + sizer.field(state, 2, &self.parts)
-                    + sizer.unknown_fields(state, &self.unknown_fields)
+                sizer
+                    .fields()
+                    .field(1, &self.id)
+                    .field(2, &self.parts)
+                    .unknown_fields(&self.unknown_fields)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -69,10 +71,12 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.number)
-                    + sizer.field(state, 2, &self.unknown_fields)
-                    + sizer.unknown_fields(state, &self.unknown_fields_)
+                sizer
+                    .fields()
+                    .field(1, &self.number)
+                    .field(2, &self.unknown_fields)
+                    .unknown_fields(&self.unknown_fields_)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -106,8 +110,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.unknown_fields(state, &self.unknown_fields)
+                sizer.fields().unknown_fields(&self.unknown_fields).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -132,8 +135,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.message) + sizer.unknown_fields(state, &self.unknown_fields)
+                sizer.fields().field(1, &self.message).unknown_fields(&self.unknown_fields).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -293,8 +295,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.id)
+                sizer.fields().field(1, &self.id).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {

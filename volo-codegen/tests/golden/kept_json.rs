@@ -24,9 +24,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.some_number)
-                    + sizer.unknown_fields(state, &self.unknown_fields)
+                sizer.fields().field(1, &self.some_number).unknown_fields(&self.unknown_fields).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {

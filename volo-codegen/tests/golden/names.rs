@@ -19,8 +19,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.value)
+                    sizer.fields().field(1, &self.value).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -49,8 +48,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.value)
+                    sizer.fields().field(1, &self.value).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -79,8 +77,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.value)
+                    sizer.fields().field(1, &self.value).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -111,8 +108,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.value)
+                    sizer.fields().field(1, &self.value).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -142,8 +138,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.inner) + sizer.field(state, 2, &self.many)
+                    sizer.fields().field(1, &self.inner).field(2, &self.many).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -181,8 +176,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.value)
+                    sizer.fields().field(1, &self.value).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -211,8 +205,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.value)
+                    sizer.fields().field(1, &self.value).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -316,8 +309,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.value)
+                    sizer.fields().field(1, &self.value).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -426,19 +418,21 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.r#type)
-                        + sizer.field(state, 2, &self.r#gen)
-                        + sizer.field(state, 3, &self.r#dyn)
-                        + sizer.field(state, 4, &self.r#box)
-                        + sizer.field(state, 5, &self._leading)
-                        + sizer.field(state, 6, &self.foo_bar_)
-                        + sizer.field(state, 7, &self.foo_bar)
-                        + sizer.field(state, 8, &self.foo_bar__)
-                        + sizer.field(state, 9, &self.crate_)
-                        + sizer.field(state, 10, &self.reader)
-                        + sizer.field(state, 11, &self.state)
-                        + sizer.field(state, 12, &self.field)
+                    sizer
+                        .fields()
+                        .field(1, &self.r#type)
+                        .field(2, &self.r#gen)
+                        .field(3, &self.r#dyn)
+                        .field(4, &self.r#box)
+                        .field(5, &self._leading)
+                        .field(6, &self.foo_bar_)
+                        .field(7, &self.foo_bar)
+                        .field(8, &self.foo_bar__)
+                        .field(9, &self.crate_)
+                        .field(10, &self.reader)
+                        .field(11, &self.state)
+                        .field(12, &self.field)
+                        .stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -491,8 +485,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.theirs)
+                    sizer.fields().field(1, &self.theirs).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -521,8 +514,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.theirs)
+                    sizer.fields().field(1, &self.theirs).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -552,8 +544,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.x)
+                    sizer.fields().field(1, &self.x).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -582,8 +573,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.x)
+                    sizer.fields().field(1, &self.x).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -612,8 +602,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.x)
+                    sizer.fields().field(1, &self.x).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -642,8 +631,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.x)
+                    sizer.fields().field(1, &self.x).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -695,8 +683,7 @@ pub mod golden {
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                    let state = &mut { S::START };
-                    1 + sizer.field(state, 1, &self.message)
+                    sizer.fields().field(1, &self.message).stop()
                 }
 
                 fn encode<W: rt::Writer>(&self, writer: W) -> W {

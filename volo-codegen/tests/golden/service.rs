@@ -22,8 +22,7 @@ pub mod golden {
             const MIN: [usize; 2] = [8, 3];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.name)
+                sizer.fields().field(1, &self.id).field(2, &self.name).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -58,8 +57,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.message)
+                sizer.fields().field(1, &self.id).field(2, &self.message).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -261,8 +259,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.id)
+                sizer.fields().field(1, &self.id).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -305,11 +302,13 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.page)
-                    + sizer.field(state, 2, &self.filter)
-                    + sizer.field(state, 3, &self.sorting)
-                    + sizer.field(state, 4, &self.fields)
+                sizer
+                    .fields()
+                    .field(1, &self.page)
+                    .field(2, &self.filter)
+                    .field(3, &self.sorting)
+                    .field(4, &self.fields)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -350,8 +349,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.at)
+                sizer.fields().field(1, &self.id).field(2, &self.at).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -654,8 +652,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.first) + sizer.field(state, 2, &self.second)
+                sizer.fields().field(1, &self.first).field(2, &self.second).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -845,8 +842,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.page)
+                sizer.fields().field(1, &self.page).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -896,8 +892,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
+                sizer.fields().field(1, &self.offset).field(2, &self.limit).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -924,8 +919,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.reason)
+                sizer.fields().field(1, &self.reason).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {

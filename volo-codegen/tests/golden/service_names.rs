@@ -18,8 +18,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.value)
+                sizer.fields().field(1, &self.value).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -48,8 +47,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.value)
+                sizer.fields().field(1, &self.value).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -78,8 +76,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.value)
+                sizer.fields().field(1, &self.value).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -177,8 +174,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.theirs)
+                sizer.fields().field(1, &self.theirs).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -207,8 +203,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.theirs)
+                sizer.fields().field(1, &self.theirs).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -237,8 +232,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.x)
+                sizer.fields().field(1, &self.x).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -267,8 +261,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.message)
+                sizer.fields().field(1, &self.message).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -497,8 +490,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.self_) + sizer.field(state, 2, &self.r#match)
+                sizer.fields().field(1, &self.self_).field(2, &self.r#match).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -570,8 +562,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.args) + sizer.field(state, 2, &self.handler)
+                sizer.fields().field(1, &self.args).field(2, &self.handler).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -605,8 +596,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.request)
+                sizer.fields().field(1, &self.request).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -643,15 +633,17 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.a)
-                    + sizer.field(state, 2, &self.b)
-                    + sizer.field(state, 3, &self.c)
-                    + sizer.field(state, 4, &self.d)
-                    + sizer.field(state, 5, &self.e)
-                    + sizer.field(state, 6, &self.f)
-                    + sizer.field(state, 7, &self.g)
-                    + sizer.field(state, 8, &self.h)
+                sizer
+                    .fields()
+                    .field(1, &self.a)
+                    .field(2, &self.b)
+                    .field(3, &self.c)
+                    .field(4, &self.d)
+                    .field(5, &self.e)
+                    .field(6, &self.f)
+                    .field(7, &self.g)
+                    .field(8, &self.h)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {

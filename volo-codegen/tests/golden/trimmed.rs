@@ -21,8 +21,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.state) + sizer.field(state, 2, &self.parent)
+                sizer.fields().field(1, &self.state).field(2, &self.parent).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -58,8 +57,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.inner)
+                sizer.fields().field(1, &self.inner).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -87,8 +85,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.x)
+                sizer.fields().field(1, &self.x).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -114,8 +111,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.x)
+                sizer.fields().field(1, &self.x).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -286,8 +282,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
+                sizer.fields().field(1, &self.offset).field(2, &self.limit).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {

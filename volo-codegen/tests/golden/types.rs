@@ -51,8 +51,7 @@ pub mod golden {
             const MIN: [usize; 2] = [19, 12];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.amount) + sizer.field(state, 2, &self.currency)
+                sizer.fields().field(1, &self.amount).field(2, &self.currency).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -115,19 +114,21 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.flag)
-                    + sizer.field(state, 2, &self.tiny)
-                    + sizer.field(state, 3, &self.small)
-                    + sizer.field(state, 4, &self.medium)
-                    + sizer.field(state, 5, &self.number)
-                    + sizer.field(state, 6, &self.large)
-                    + sizer.field(state, 7, &self.real)
-                    + sizer.field(state, 8, &self.text)
-                    + sizer.field(state, 9, &self.data)
-                    + sizer.field(state, 10, &self.id)
-                    + sizer.field(state, 11, &self.state)
-                    + sizer.field(state, 12, &self.at)
+                sizer
+                    .fields()
+                    .field(1, &self.flag)
+                    .field(2, &self.tiny)
+                    .field(3, &self.small)
+                    .field(4, &self.medium)
+                    .field(5, &self.number)
+                    .field(6, &self.large)
+                    .field(7, &self.real)
+                    .field(8, &self.text)
+                    .field(9, &self.data)
+                    .field(10, &self.id)
+                    .field(11, &self.state)
+                    .field(12, &self.at)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -188,17 +189,19 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.flag)
-                    + sizer.field(state, 2, &self.number)
-                    + sizer.field(state, 3, &self.real)
-                    + sizer.field(state, 4, &self.text)
-                    + sizer.field(state, 5, &self.data)
-                    + sizer.field(state, 6, &self.id)
-                    + sizer.field(state, 7, &self.state)
-                    + sizer.field(state, 8, &self.price)
-                    + sizer.field(state, 9, &self.list)
-                    + sizer.field(state, 10, &self.map)
+                sizer
+                    .fields()
+                    .field(1, &self.flag)
+                    .field(2, &self.number)
+                    .field(3, &self.real)
+                    .field(4, &self.text)
+                    .field(5, &self.data)
+                    .field(6, &self.id)
+                    .field(7, &self.state)
+                    .field(8, &self.price)
+                    .field(9, &self.list)
+                    .field(10, &self.map)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -251,13 +254,15 @@ pub mod golden {
             const MIN: [usize; 2] = [49, 21];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.flag)
-                    + sizer.field(state, 2, &self.number)
-                    + sizer.field(state, 3, &self.text)
-                    + sizer.field(state, 4, &self.price)
-                    + sizer.field(state, 5, &self.prices)
-                    + sizer.field(state, 6, &self.note)
+                sizer
+                    .fields()
+                    .field(1, &self.flag)
+                    .field(2, &self.number)
+                    .field(3, &self.text)
+                    .field(4, &self.price)
+                    .field(5, &self.prices)
+                    .field(6, &self.note)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -308,16 +313,18 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.numbers)
-                    + sizer.field(state, 2, &self.names)
-                    + sizer.field(state, 3, &self.counts)
-                    + sizer.field(state, 4, &self.prices)
-                    + sizer.field(state, 5, &self.nested)
-                    + sizer.field(state, 6, &self.cube)
-                    + sizer.field(state, 7, &self.weights)
-                    + sizer.field(state, 8, &self.flags)
-                    + sizer.field(state, 9, &self.empties)
+                sizer
+                    .fields()
+                    .field(1, &self.numbers)
+                    .field(2, &self.names)
+                    .field(3, &self.counts)
+                    .field(4, &self.prices)
+                    .field(5, &self.nested)
+                    .field(6, &self.cube)
+                    .field(7, &self.weights)
+                    .field(8, &self.flags)
+                    .field(9, &self.empties)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -369,13 +376,15 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.by_key)
-                    + sizer.field(state, 2, &self.sequences)
-                    + sizer.field(state, 3, &self.sets)
-                    + sizer.field(state, 4, &self.maps)
-                    + sizer.field(state, 5, &self.weights)
-                    + sizer.field(state, 6, &self.choices)
+                sizer
+                    .fields()
+                    .field(1, &self.by_key)
+                    .field(2, &self.sequences)
+                    .field(3, &self.sets)
+                    .field(4, &self.maps)
+                    .field(5, &self.weights)
+                    .field(6, &self.choices)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -417,10 +426,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.ratio)
-                    + sizer.field(state, 2, &self.inner)
-                    + sizer.field(state, 3, &self.numbers)
+                sizer.fields().field(1, &self.ratio).field(2, &self.inner).field(3, &self.numbers).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -460,8 +466,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.value)
+                sizer.fields().field(1, &self.value).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -491,11 +496,13 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.name)
-                    + sizer.field(state, 2, &self.parent)
-                    + sizer.field(state, 3, &self.children)
-                    + sizer.field(state, 4, &self.price)
+                sizer
+                    .fields()
+                    .field(1, &self.name)
+                    .field(2, &self.parent)
+                    .field(3, &self.children)
+                    .field(4, &self.price)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -531,8 +538,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.pong)
+                sizer.fields().field(1, &self.pong).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -560,8 +566,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.ping)
+                sizer.fields().field(1, &self.ping).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -647,8 +652,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.choices)
+                sizer.fields().field(1, &self.choices).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -773,8 +777,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.id) + sizer.field(state, 2, &self.message)
+                sizer.fields().field(1, &self.id).field(2, &self.message).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -811,8 +814,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.code)
+                sizer.fields().field(1, &self.code).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -890,26 +892,28 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.flag)
-                    + sizer.field(state, 2, &self.tiny)
-                    + sizer.field(state, 3, &self.small)
-                    + sizer.field(state, 4, &self.number)
-                    + sizer.field(state, 5, &self.large)
-                    + sizer.field(state, 6, &self.real)
-                    + sizer.field(state, 7, &self.text)
-                    + sizer.field(state, 8, &self.state)
-                    + sizer.field(state, 9, &self.numbers)
-                    + sizer.field(state, 10, &self.names)
-                    + sizer.field(state, 11, &self.counts)
-                    + sizer.field(state, 12, &self.price)
-                    + sizer.field(state, 13, &self.maybe)
-                    + sizer.field(state, 14, &self.never)
-                    + sizer.field(state, 15, &self.boxed)
-                    + sizer.field(state, 16, &self.choice)
-                    + sizer.field(state, 17, &self.zero)
-                    + sizer.field(state, 18, &self.nothing)
-                    + sizer.field(state, 19, &self.nested)
+                sizer
+                    .fields()
+                    .field(1, &self.flag)
+                    .field(2, &self.tiny)
+                    .field(3, &self.small)
+                    .field(4, &self.number)
+                    .field(5, &self.large)
+                    .field(6, &self.real)
+                    .field(7, &self.text)
+                    .field(8, &self.state)
+                    .field(9, &self.numbers)
+                    .field(10, &self.names)
+                    .field(11, &self.counts)
+                    .field(12, &self.price)
+                    .field(13, &self.maybe)
+                    .field(14, &self.never)
+                    .field(15, &self.boxed)
+                    .field(16, &self.choice)
+                    .field(17, &self.zero)
+                    .field(18, &self.nothing)
+                    .field(19, &self.nested)
+                    .stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -1082,8 +1086,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.defaults) + sizer.field(state, 2, &self.scalars)
+                sizer.fields().field(1, &self.defaults).field(2, &self.scalars).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -1152,10 +1155,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.complex)
-                    + sizer.field(state, 2, &self.maybe)
-                    + sizer.field(state, 3, &self.tau)
+                sizer.fields().field(1, &self.complex).field(2, &self.maybe).field(3, &self.tau).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -1350,8 +1350,7 @@ pub mod golden {
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-                let state = &mut { S::START };
-                1 + sizer.field(state, 1, &self.complex)
+                sizer.fields().field(1, &self.complex).stop()
             }
 
             fn encode<W: rt::Writer>(&self, writer: W) -> W {

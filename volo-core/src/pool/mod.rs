@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 mod lease;
+#[cfg(all(test, loom))]
+mod models;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,7 @@ use std::{
     fmt,
     future::Future,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -26,7 +28,11 @@ use self::{
     lease::Waiting,
     table::{Grant, Table, Take},
 };
-use crate::{Address, Error, ErrorKind, Result, net::Link};
+use crate::{
+    Address, Error, ErrorKind, Result,
+    net::Link,
+    sync::{Mutex, MutexGuard},
+};
 
 /// Limits of a [`Pool`], each per address.
 #[derive(Clone, Debug)]
@@ -90,7 +96,7 @@ struct Shared<T> {
 }
 
 struct Shelves<T> {
-    by_address: HashMap<Address, Arc<Shelf<T>>>,
+    by_address: HashMap<Address, Arc<Shelf<T>>, foldhash::fast::RandomState>,
     swept: bool,
 }
 
@@ -121,7 +127,7 @@ impl<T: Reusable + 'static> Pool<T> {
                 "min_idle = {min_idle} is above max_idle = {max_idle} or max_total = {max_total}"
             ));
         }
-        let shelves = Shelves { by_address: HashMap::new(), swept: false };
+        let shelves = Shelves { by_address: HashMap::default(), swept: false };
         Ok(Pool(Arc::new(Shared { config, shelves: Mutex::new(shelves) })))
     }
 
@@ -177,11 +183,10 @@ impl<T: Reusable + 'static> Pool<T> {
         let seed = RandomState::new().hash_one(address);
         let shelf = Arc::new(Shelf(Mutex::new(Table::new(self.0.config.clone(), seed))));
         shelves.by_address.insert(address.clone(), shelf.clone());
-        if !shelves.swept {
-            shelves.swept = sweep(
-                Sweeper { shared: Arc::downgrade(&self.0), done: false },
-                self.0.config.idle_timeout / 2,
-            );
+        let swept = std::mem::replace(&mut shelves.swept, true);
+        drop(shelves); // a sweeper that can't run takes the lock to say so
+        if !swept {
+            sweep(Sweeper { shared: Arc::downgrade(&self.0), done: false }, self.0.config.idle_timeout / 2);
         }
         shelf
     }
@@ -245,9 +250,9 @@ impl<T> Drop for Sweeper<T> {
     }
 }
 
-/// Starts the sweeping task; gives whether that was possible.
-fn sweep<T: Reusable + 'static>(mut sweeper: Sweeper<T>, period: Duration) -> bool {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return false };
+/// Starts the sweeping task, if there is a runtime.
+fn sweep<T: Reusable + 'static>(mut sweeper: Sweeper<T>, period: Duration) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     runtime.spawn(async move {
         loop {
             tokio::time::sleep(period.max(Duration::from_millis(1))).await;
@@ -256,7 +261,6 @@ fn sweep<T: Reusable + 'static>(mut sweeper: Sweeper<T>, period: Duration) -> bo
             }
         }
     });
-    true
 }
 
 /// The runtime's clock, which tests can turn.

@@ -464,3 +464,15 @@ fn the_table_does_what_the_model_does() {
         assert_eq!(world.table.status().lent, 0);
     }
 }
+
+#[test]
+fn without_a_runtime_nothing_is_swept_but_all_else_works() {
+    let pool = Pool::new(config()).unwrap();
+    for reused in [false, true] {
+        let mut checkout = Box::pin(checkout(&pool));
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(lease) = checkout.as_mut().poll(&mut cx) else { panic!("nothing to wait for") };
+        assert_eq!(lease.is_reused(), reused);
+        lease.reuse();
+    }
+}

@@ -230,27 +230,27 @@ impl Cursor<'_, '_> {
     }
 }
 
-/// Overlapping loads and stores instead of a call of `memcpy`: a quarter of the encode time of small objects.
+/// Overlapping copies of constant length instead of a call of `memcpy`: a quarter of the encode time of small objects.
+/// The most frequent lengths come first.
 ///
 /// # Safety
 /// `to` has room for the bytes and doesn't overlap them; there are at most [`COPY_MAX`].
 #[inline(always)]
-unsafe fn copy_short(from: &[u8], to: *mut u8) {
+pub(super) unsafe fn copy_short(from: &[u8], to: *mut u8) {
     // SAFETY: every arm fits the length.
     unsafe {
-        match from.len() {
-            0 => {}
-            1..=3 => {
-                let (middle, last) = (from.len() / 2, from.len() - 1);
-                let (a, b, c) = (from[0], from[middle], from[last]);
-                to.write(a);
-                to.add(middle).write(b);
-                to.add(last).write(c);
-            }
-            4..=7 => copy_ends::<4>(from, to),
-            8..=16 => copy_ends::<8>(from, to),
-            17..=32 => copy_ends::<16>(from, to),
-            _ => copy_ends::<32>(from, to),
+        if from.len() > 16 {
+            if from.len() > 32 { copy_ends::<32>(from, to) } else { copy_ends::<16>(from, to) }
+        } else if from.len() >= 8 {
+            copy_ends::<8>(from, to);
+        } else if from.len() >= 4 {
+            copy_ends::<4>(from, to);
+        } else if let [first, .., last] = from {
+            to.write(*first);
+            to.add(from.len() / 2).write(from[from.len() / 2]);
+            to.add(from.len() - 1).write(*last);
+        } else if let [only] = from {
+            to.write(*only);
         }
     }
 }
@@ -264,10 +264,8 @@ unsafe fn copy_ends<const N: usize>(from: &[u8], to: *mut u8) {
     let rest = from.len() - N;
     // SAFETY: both ends lie inside the slice and together cover it.
     unsafe {
-        let first = from.as_ptr().cast::<[u8; N]>().read_unaligned();
-        let last = from.as_ptr().add(rest).cast::<[u8; N]>().read_unaligned();
-        to.cast::<[u8; N]>().write_unaligned(first);
-        to.add(rest).cast::<[u8; N]>().write_unaligned(last);
+        ptr::copy_nonoverlapping(from.as_ptr(), to, N);
+        ptr::copy_nonoverlapping(from.as_ptr().add(rest), to.add(rest), N);
     }
 }
 

@@ -14,6 +14,7 @@ use std::{marker::PhantomData, mem::MaybeUninit, ptr, slice};
 use bytes::Bytes;
 use faststr::FastStr;
 
+use cursor::copy_short;
 pub use cursor::{Body, Cursor};
 pub use out::OutBuf;
 
@@ -136,16 +137,19 @@ impl<'a> Span<'a> {
     }
 
     /// Bytes written so far, without linked ones.
+    #[inline]
     pub fn position(&self) -> usize {
         self.cur as usize - self.base as usize
     }
 
     /// Bytes that may still be written.
+    #[inline]
     pub fn room(&self) -> usize {
         self.end as usize - self.cur as usize
     }
 
     /// Copies `bytes` in.
+    #[inline]
     pub fn put_slice(&mut self, bytes: &[u8]) {
         if self.room() < bytes.len() {
             self.failed = true;
@@ -153,7 +157,11 @@ impl<'a> Span<'a> {
         }
         // SAFETY: room was checked, and a borrowed slice can't overlap the span's exclusive memory.
         unsafe {
-            ptr::copy_nonoverlapping(bytes.as_ptr(), self.cur, bytes.len());
+            if bytes.len() <= COPY_MAX {
+                copy_short(bytes, self.cur);
+            } else {
+                ptr::copy_nonoverlapping(bytes.as_ptr(), self.cur, bytes.len());
+            }
             self.cur = self.cur.add(bytes.len());
         }
     }

@@ -31,6 +31,7 @@ impl OutBuf {
     ///
     /// # Errors
     /// What `fill` returned, or a size mismatch; the buffer is as before then.
+    #[inline]
     pub fn write(
         &mut self,
         size: Size,
@@ -38,14 +39,17 @@ impl OutBuf {
         fill: &mut dyn FnMut(&mut Span<'_>) -> Result<()>,
     ) -> Result<()> {
         if self.links.len() > self.committed_links {
-            self.links.truncate(self.committed_links); // leftovers of a fill that panicked
+            self.roll_back(); // leftovers of a fill that panicked
         }
-        self.reserve(size.inline + SCRATCH);
+        let room = size.inline.saturating_add(SCRATCH);
+        if self.bytes.capacity() - self.bytes.len() < room {
+            self.reserve(room);
+        }
         let start = self.bytes.len();
         let mut span = Span::new(self.bytes.spare_capacity_mut(), size, start, link_min, &mut self.links)?;
         let filled = fill(&mut span);
         if let Err(error) = filled.and_then(|()| span.finish(size)) {
-            self.links.truncate(self.committed_links);
+            self.roll_back();
             return Err(error);
         }
         self.committed_links = self.links.len();
@@ -55,9 +59,18 @@ impl OutBuf {
         Ok(())
     }
 
+    /// Forgets the links of what was not kept.
+    #[cold]
+    #[inline(never)]
+    fn roll_back(&mut self) {
+        self.links.truncate(self.committed_links);
+    }
+
     /// Makes room, over sent bytes where they are at least half of all, so that moving stays cheap.
+    #[cold]
+    #[inline(never)]
     fn reserve(&mut self, more: usize) {
-        if self.bytes.capacity() - self.bytes.len() < more && self.sent > self.bytes.len() / 2 {
+        if self.sent > self.bytes.len() / 2 {
             self.bytes.drain(..self.sent);
             self.links.iter_mut().for_each(|link| link.position -= self.sent);
             self.sent = 0;
@@ -114,9 +127,12 @@ impl OutBuf {
     }
 
     /// Forgets everything written, keeps the memory.
+    #[inline]
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.links.clear();
+        if !self.links.is_empty() {
+            self.links.clear();
+        }
         (self.committed_links, self.linked, self.sent, self.sent_of_link) = (0, 0, 0, 0);
     }
 

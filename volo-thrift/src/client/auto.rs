@@ -62,7 +62,7 @@ impl Auto {
             }
         }
         let answer = self.pingpong.answer(&peer.address, &request).await?;
-        let header = answer.as_ref().and_then(|answer| answer.header.as_ref());
+        let header = answer.as_ref().and_then(|answer| answer.header.as_deref());
         if let Some(advert) = header.and_then(Advert::read).filter(|advert| advert.mux) {
             self.consider(&peer.address, advert);
         }

@@ -1,25 +1,37 @@
 //! Settings of a client, and how its parts are put together.
 
-use std::{fmt, future::ready, marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
 
 use faststr::FastStr;
-use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
+use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
 use volo_core::{
-    Address, BoxError, Error, ErrorKind, Request, Response, Result, net::ConnectOptions, pool::PoolConfig,
+    Address, BoxError, Error, ErrorKind, Request, Response, Result,
+    balance::{Balancer, LoadBalance},
+    discover::{Discover, Feed},
+    layers::{
+        PerMethod, Route, Rpc, Setting,
+        breaker::{BreakerConfig, Breakers},
+        fallback::FallbackLayer,
+        retry::{Budget, RetryConfig},
+    },
+    net::ConnectOptions,
+    pool::PoolConfig,
 };
 
 use super::{
-    CallOpt, Client, ClientService, ServiceClient, auto::Auto, connection::Settings, mux::Mux,
+    CallOpt, Client, ClientService, Governance, ServiceClient, Timeouts,
+    auto::Auto,
+    connection::Settings,
+    mux::Mux,
     pingpong::PingPong,
+    stack::{Layers, Transport, Wrap},
+    warm_up::warming,
 };
 use crate::{
     Limits,
     meta::{Advert, Identity, keys},
     wire::{Dialect, Framing, Protocol},
 };
-
-/// How long a call may take unless the client is told otherwise.
-const RPC_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How calls share connections.
 #[derive(Clone, Copy, Debug)]
@@ -32,16 +44,19 @@ enum Mode {
     Mux(usize),
 }
 
-type Wrap = Box<dyn FnOnce(ClientService) -> ClientService + Send>;
-
 /// Makes a client of type `C`.
 ///
 /// By default it speaks TTHeader with Binary over pooled connections, one call at a time on each until a server of our
-/// kind offers more, and gives a call one second. Nothing happens before the first call, so a client can be built outside of a runtime.
+/// kind offers more. An attempt may take one second and a call two; attempts that failed are repeated twice where that
+/// is safe, a fifth of the calls at most; a method of which half the calls fail is left alone for a while. Nothing
+/// happens before the first call, so a client can be built outside of a runtime.
 ///
-/// A request passes the deadline, the outer layers, the inner layers and then goes to a connection; in each group the
-/// layer added first sees it first. Any [`tower::Layer`] will do: errors of other kinds than ours are turned into
-/// ours, with tower's known ones classified.
+/// ```text
+/// once per call      deadline (total) → outer layers → fallback → retry and backup requests
+/// once per attempt     → breaker → balance and ejection → deadline (attempt) → inner layers → connection
+/// ```
+/// In each group the layer added first sees a request first. Any [`tower::Layer`] will do: errors of other kinds than
+/// ours are turned into ours, with tower's known ones classified.
 pub struct ClientBuilder<C> {
     identity: Identity,
     options: CallOpt,
@@ -52,8 +67,11 @@ pub struct ClientBuilder<C> {
     multiplexed: bool,
     pool: PoolConfig,
     limits: Limits,
-    outer: Vec<Wrap>,
-    inner: Vec<Wrap>,
+    governance: Governance,
+    layers: Layers,
+    balance: LoadBalance,
+    feed: Option<Feed>,
+    warm_up: bool,
     fault: Option<String>,
     client: PhantomData<fn() -> C>,
 }
@@ -63,7 +81,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
     pub fn new(callee: impl Into<FastStr>) -> Self {
         ClientBuilder {
             identity: Identity { callee: callee.into(), ..Identity::default() },
-            options: CallOpt { timeout: Some(RPC_TIMEOUT), ..CallOpt::default() },
+            options: CallOpt::default(),
             connect: ConnectOptions::default(),
             dialect: Dialect::new(Framing::TtHeader, Protocol::Binary),
             mode: Mode::Auto,
@@ -71,8 +89,11 @@ impl<C: ServiceClient> ClientBuilder<C> {
             multiplexed: false,
             pool: PoolConfig::default(),
             limits: Limits::default(),
-            outer: Vec::new(),
-            inner: Vec::new(),
+            governance: Governance::default(),
+            layers: Layers::default(),
+            balance: LoadBalance::least_in_flight(),
+            feed: None,
+            warm_up: false,
             fault: None,
             client: PhantomData,
         }
@@ -98,9 +119,99 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self
     }
 
-    /// How long a call may take, 1 s by default; `None` leaves it to the caller's own deadline, if there is one.
-    pub fn rpc_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.options.timeout = timeout.into();
+    /// Where the instances of the callee are found; each attempt goes to one of them. An address, if one is set, wins.
+    pub fn discover(mut self, source: impl Discover) -> Self {
+        self.feed = Some(Feed::new(source));
+        self
+    }
+
+    /// How calls are spread over the instances that were discovered; by default of two the one with fewer calls under
+    /// way, and instances that fail are left out for a while.
+    pub fn load_balance(mut self, balance: LoadBalance) -> Self {
+        self.balance = balance;
+        self
+    }
+
+    /// Connects to instances that were discovered before they get calls, by calling the method of
+    /// [`Health`](crate::health::Health), whatever the answer to that is.
+    pub fn warm_up(mut self) -> Self {
+        self.warm_up = true;
+        self
+    }
+
+    /// Lets this balancer choose where each attempt goes, which others may use or look into as well; in place of
+    /// [`ClientBuilder::discover`] and [`ClientBuilder::load_balance`].
+    pub fn balancer(mut self, balancer: Arc<Balancer>) -> Self {
+        self.layers.balancer = Some(balancer);
+        self
+    }
+
+    /// How long an attempt at a call may take, 1 s by default; `None` leaves it to the caller's own deadline, if there
+    /// is one. A call may take twice as long with all its attempts, or as [`ClientBuilder::total_timeout`] says.
+    pub fn rpc_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        let attempt = timeout.into();
+        self.change_timeouts(|timeouts| timeouts.attempt = attempt)
+    }
+
+    /// How long a call may take with all its attempts, twice as long as an attempt by default.
+    pub fn total_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        let total = timeout.into();
+        self.change_timeouts(|timeouts| timeouts.total = total)
+    }
+
+    /// Sets the same for all methods.
+    fn change_timeouts(mut self, change: impl FnOnce(&mut Timeouts)) -> Self {
+        let mut timeouts = self.governance.timeouts.with(|timeouts| *timeouts.get(Route::default()));
+        change(&mut timeouts);
+        self.governance.timeouts = timeouts.into();
+        self
+    }
+
+    /// How long calls may take, method by method and changeable.
+    pub fn timeouts(mut self, timeouts: impl Into<Setting<PerMethod<Timeouts>>>) -> Self {
+        self.governance.timeouts = timeouts.into();
+        self
+    }
+
+    /// When calls are sent again, and whether slow ones are sent twice: a [`RetryConfig`], or a changeable one per
+    /// method. By default failed attempts are repeated twice, if they had no effect or the method is `rpc.idempotent`.
+    pub fn retry(mut self, config: impl Into<Setting<PerMethod<RetryConfig>>>) -> Self {
+        self.governance.retry = config.into();
+        self
+    }
+
+    /// How many retries all calls together may cause: a fifth of the calls by default.
+    pub fn retry_budget(mut self, budget: impl Into<Arc<Budget>>) -> Self {
+        self.governance.budget = budget.into();
+        self
+    }
+
+    /// When a method that fails is not called any more; by default when half of at least 200 calls in ten seconds
+    /// failed, for five seconds.
+    pub fn breaker(mut self, config: impl Into<PerMethod<BreakerConfig>>) -> Self {
+        self.governance.breakers = Breakers::new(config);
+        self
+    }
+
+    /// What a failure is, for retries and breakers: [`Rpc::judged_by`].
+    pub fn classify(mut self, classify: Rpc) -> Self {
+        self.governance.classify = classify;
+        self
+    }
+
+    /// All of that at once: to share it among clients, or keep a clone of it and change it later.
+    pub fn governance(mut self, governance: Governance) -> Self {
+        self.governance = governance;
+        self
+    }
+
+    /// Lets `answer` end the calls that failed after all retries, given the request and how it failed.
+    pub fn fallback<A, F>(mut self, answer: A) -> Self
+    where
+        A: Fn(Request, Result<Response>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Response>> + Send + 'static,
+    {
+        self.layers.fallback = Some(wrap(FallbackLayer::new(answer)));
         self
     }
 
@@ -181,7 +292,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self
     }
 
-    /// Adds a layer that sees each call once.
+    /// Adds a layer that sees each call once, before retries and fallback.
     pub fn layer_outer<L>(mut self, layer: L) -> Self
     where
         L: Layer<ClientService> + Send + 'static,
@@ -189,11 +300,11 @@ impl<C: ServiceClient> ClientBuilder<C> {
         <L::Service as Service<Request>>::Error: Into<BoxError>,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.outer.push(wrap(layer));
+        self.layers.outer.push(wrap(layer));
         self
     }
 
-    /// Adds a layer that sees each attempt at a call, with the peer's address known.
+    /// Adds a layer that sees each attempt at a call, with the peer's address and the attempt's deadline known.
     pub fn layer_inner<L>(mut self, layer: L) -> Self
     where
         L: Layer<ClientService> + Send + 'static,
@@ -201,7 +312,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         <L::Service as Service<Request>>::Error: Into<BoxError>,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.inner.push(wrap(layer));
+        self.layers.inner.push(wrap(layer));
         self
     }
 
@@ -218,45 +329,33 @@ impl<C: ServiceClient> ClientBuilder<C> {
             greeting: None,
         };
         let has_header = self.dialect.framing.has_header();
-        let innermost = match (self.fault, self.mode) {
+        let transport = match (self.fault, self.mode) {
             (Some(fault), _) => Err(Error::new(ErrorKind::Config, fault)),
             _ if self.checksums && !has_header => {
                 Err(Error::new(ErrorKind::Config, "checksums need TTHeader"))
             }
-            (None, Mode::Auto) if has_header => auto(settings, self.connect, self.pool),
-            (None, Mode::PingPong) if has_header => {
-                let greeting = Some((keys::ANNOUNCE, Advert::PLAIN_ANNOUNCEMENT));
-                pingpong(Settings { greeting, ..settings }, self.connect, self.pool)
+            (None, Mode::Auto) if has_header => {
+                Auto::new(settings, self.connect, self.pool).map(|auto| Transport::Auto(Arc::new(auto)))
             }
-            (None, Mode::Auto | Mode::PingPong) => pingpong(settings, self.connect, self.pool),
-            (None, Mode::Mux(connections)) => mux(settings, self.connect, connections),
+            (None, Mode::Auto | Mode::PingPong) => {
+                let announcement = (keys::ANNOUNCE, Advert::PLAIN_ANNOUNCEMENT);
+                let settings = Settings { greeting: has_header.then_some(announcement), ..settings };
+                PingPong::new(settings, self.connect, self.pool)
+                    .map(|pingpong| Transport::PingPong(Arc::new(pingpong)))
+            }
+            (None, Mode::Mux(connections)) => {
+                Mux::new(settings, self.connect, connections).map(|mux| Transport::Mux(Arc::new(mux)))
+            }
         };
-        let innermost = innermost.unwrap_or_else(|fault| refusing(fault.to_string()));
-        let layers = self.inner.into_iter().rev().chain(self.outer.into_iter().rev());
-        let service = layers.fold(innermost, |service, wrap| wrap(service));
-        Client::new(C::SERVICE, service, self.options).into()
+        let transport = transport.unwrap_or_else(|fault| Transport::Refusing(fault.to_string().into()));
+        let mut layers = self.layers;
+        if let Some(feed) = self.feed {
+            let feed = if self.warm_up { warming(feed, transport.clone()) } else { feed };
+            layers.balancer.get_or_insert_with(|| Balancer::discovering(self.balance, feed));
+        }
+        let service = layers.around(transport, &self.governance);
+        Client::new(C::SERVICE, service, self.governance.timeouts, self.options).into()
     }
-}
-
-fn auto(settings: Settings, connect: ConnectOptions, pool: PoolConfig) -> Result<ClientService> {
-    let auto = Arc::new(Auto::new(settings, connect, pool)?);
-    Ok(BoxCloneSyncService::new(service_fn(move |request| auto.clone().call(request))))
-}
-
-fn pingpong(settings: Settings, connect: ConnectOptions, pool: PoolConfig) -> Result<ClientService> {
-    let pingpong = Arc::new(PingPong::new(settings, connect, pool)?);
-    Ok(BoxCloneSyncService::new(service_fn(move |request| pingpong.clone().call(request))))
-}
-
-fn mux(settings: Settings, connect: ConnectOptions, connections: usize) -> Result<ClientService> {
-    let mux = Arc::new(Mux::new(settings, connect, connections)?);
-    Ok(BoxCloneSyncService::new(service_fn(move |request| mux.clone().call(request))))
-}
-
-/// Fails every call, because the settings make no sense.
-fn refusing(fault: String) -> ClientService {
-    let refuse = move |_: Request| ready(Err(Error::new(ErrorKind::Config, fault.as_str())));
-    BoxCloneSyncService::new(service_fn(refuse))
 }
 
 /// Erases the type of a layer and makes its errors ours.

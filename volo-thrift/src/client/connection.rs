@@ -13,14 +13,15 @@ use faststr::FastStr;
 use volo_core::{Error, ErrorKind, Request, Result, net::Link};
 
 use super::{
+    front::Fronts,
     reply::misnumbered,
     timer::{Timer, after, now},
 };
 use crate::{
     Limits,
     conn::{Arrival, Calls, Ended, Loss, Reset, SequenceId},
-    meta::{self, Advert, Hello, Identity, InstanceId, keys},
-    wire::{Dialect, FixedFramer, Header, Incoming, MessageHead, MessageKind, Outgoing, WireError, parse},
+    meta::{Advert, Hello, Identity, InstanceId, keys},
+    wire::{Dialect, FixedFramer, Header, Incoming, MessageKind, WireError, parse},
 };
 
 /// A peer may send so many messages in a row that answer no call; then the connection is given up.
@@ -56,8 +57,7 @@ pub(super) struct Connection<S> {
     link: Box<dyn Link>,
     framer: FixedFramer,
     settings: Arc<Settings>,
-    /// Filled anew for each request; kept for its memory.
-    header: Header,
+    fronts: Fronts,
     /// What the next request says beside its own.
     greeting: Option<Pair>,
     /// Whether the peer is known to be a server of ours.
@@ -101,7 +101,7 @@ impl<S> Connection<S> {
             greeting: settings.greeting.clone(),
             akin: false,
             settings,
-            header: Header::default(),
+            fronts: Fronts::default(),
             timer: Timer::default(),
             stalled: None,
             frame_due: None,
@@ -173,33 +173,15 @@ impl<S> Connection<S> {
         request: &Request,
         now: Instant,
     ) -> Poll<Result<Range<u64>, WriteError>> {
-        let context = &request.context;
-        let settings = &*self.settings;
-        let kind = if context.oneway { MessageKind::Oneway } else { MessageKind::Call };
-        self.header.clear();
-        self.header.flags = settings.flags;
-        if settings.dialect.framing.has_header() {
-            meta::write_request(&mut self.header, context, kind, &settings.identity, now);
-            self.header.checksum = settings.checksums;
-            if let Some((key, value)) = &self.greeting {
-                self.header.strings.push((FastStr::from_static_str(key), value.clone()));
-            }
-        }
-        let name = if settings.multiplexed && !context.service.is_empty() {
-            FastStr::from(format!("{}:{}", context.service, context.method))
-        } else {
-            context.method.clone()
-        };
-        let head = MessageHead::new(kind, name, id.to_wire());
-        let outgoing =
-            Outgoing { dialect: settings.dialect, header: &self.header, head: &head, body: request.body() };
+        let (settings, greeting) = (&*self.settings, self.greeting.as_ref());
+        let prepared = self.fronts.prepare(settings, id.to_wire(), request, greeting, now);
         let size =
-            outgoing.size(self.link.profile().link_min, &settings.limits).map_err(WriteError::Request)?;
+            prepared.size(self.link.profile().link_min, &settings.limits).map_err(WriteError::Request)?;
         if self.broken.is_some() {
             return Poll::Pending;
         }
         ready!(self.link.poll_ready(cx, size)).map_err(WriteError::Connection)?;
-        let written = self.link.write(size, &mut |span| outgoing.encode(size, span));
+        let written = self.link.write(size, &mut |span| prepared.encode(size, span));
         let range = written.map_err(WriteError::Request)?;
         self.calls.mark_sent(id, range.start);
         self.greeting = None;
@@ -307,11 +289,11 @@ impl<S> Connection<S> {
                 return self.known(arrival, Err(error.into()));
             }
         };
-        let header = message.header.as_ref();
+        let header = message.header.as_deref();
         self.retiring |= header.is_some_and(asks_to_close);
         self.akin |= header.is_some_and(|header| Advert::read(header).is_some());
         let number = message.head.sequence_id;
-        let header_number = header.map_or(number, |header| header.sequence_id);
+        let header_number = message.outer_sequence_id;
         let exception = message.head.kind == MessageKind::Exception;
         if number == 0 && header_number == 0 && self.retiring && !exception {
             if header.is_some_and(says_farewell) {

@@ -42,7 +42,7 @@ pub(super) async fn connect(
         .expected_hello(instance)
         .ok_or_else(|| Error::new(ErrorKind::Connect, "a connection of this kind can't be checked"))?;
     let answer = exchange(&mut connection, &request(now())).await?;
-    let header = answer.as_ref().and_then(|answer| answer.header.as_ref());
+    let header = answer.as_ref().and_then(|answer| answer.header.as_deref());
     let hello = header.and_then(Hello::read);
     match hello {
         // More than one answer would be taken for that of the first call.

@@ -1,7 +1,9 @@
 //! The client: calls through tower layers over pooled or multiplexed connections.
 //!
 //! ```text
-//! call → Client → deadline → outer layers → inner layers                      call.rs, mod.rs, builder.rs
+//! call → Client → deadline (total)                                            call.rs, mod.rs
+//!   → outer layers → fallback → retry → breaker → balance                     stack.rs, volo_core::layers
+//!   → deadline (attempt) → inner layers                                       and volo_core::balance
 //!   → one call per connection:   pool → Connection, polled by the caller      pingpong.rs
 //!   → many calls per connection: queue → task → Connection                    mux.rs, mux_task.rs
 //!   → from the first to the second when the server offers it                  auto.rs, hello.rs
@@ -14,27 +16,32 @@ mod auto;
 mod builder;
 mod call;
 mod connection;
+mod front;
 mod hello;
 mod mux;
 mod mux_task;
 mod options;
 mod pingpong;
 mod reply;
+mod stack;
 mod timer;
+mod warm_up;
 
 use std::{fmt, future::poll_fn, sync::Arc, time::Instant};
 
 use faststr::FastStr;
 use tower::{Service, util::BoxCloneSyncService};
 use volo_core::{
-    Body, Context, Error, Metainfo, Peer, Request, Response, Result, Retry, layers::timeout::Deadline,
+    Body, Context, Error, Metainfo, Peer, Request, Response, Result, Retry,
+    layers::{PerMethod, Route, Setting, retry::RetryConfig, timeout::Deadline},
 };
 
 pub use builder::ClientBuilder;
 #[cfg(feature = "pilota")]
 pub(crate) use call::succeeded;
 pub use call::{call, send};
-pub use options::{CallOpt, Tags};
+pub use options::{CallOpt, Tags, Timeouts};
+pub use stack::Governance;
 
 use crate::Method;
 use timer::now;
@@ -48,7 +55,22 @@ pub trait ServiceClient: From<Client> {
     const SERVICE: &'static str;
 }
 
+/// Whom a call is for, by names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The service's name as the IDL has it; empty to let the method's name decide.
+    pub service: FastStr,
+    /// The method's name as the IDL has it.
+    pub method: FastStr,
+    /// Whether no reply is expected.
+    pub oneway: bool,
+    /// Whether executing the call twice does no more than executing it once.
+    pub idempotent: bool,
+}
+
 /// A client of one service that knows nothing of its types; generated clients wrap it.
+///
+/// `ClientBuilder::<Client>` makes one that is used with [`Client::execute_named`].
 ///
 /// Clones are cheap and share their connections.
 #[derive(Clone)]
@@ -56,19 +78,31 @@ pub struct Client {
     /// As in [`ServiceClient::SERVICE`]: an inherited method belongs to the service it is called on.
     name: &'static str,
     service: ClientService,
+    timeouts: Setting<PerMethod<Timeouts>>,
     options: Arc<CallOpt>,
     peer: Option<Arc<Peer>>,
+    retry: Option<Arc<RetryConfig>>,
+}
+
+impl ServiceClient for Client {
+    const SERVICE: &'static str = "";
 }
 
 impl Client {
-    fn new(name: &'static str, service: ClientService, options: CallOpt) -> Self {
+    fn new(
+        name: &'static str,
+        service: ClientService,
+        timeouts: Setting<PerMethod<Timeouts>>,
+        options: CallOpt,
+    ) -> Self {
         let peer = options.address.clone().map(|address| Arc::new(Peer { address, credentials: None }));
-        Client { name, service, options: Arc::new(options), peer }
+        let retry = options.retry.clone().map(Arc::new);
+        Client { name, service, timeouts, options: Arc::new(options), peer, retry }
     }
 
     /// The same client with other settings; what `options` leaves open stays as it is.
     pub fn with_callopt(&self, options: CallOpt) -> Self {
-        Client::new(self.name, self.service.clone(), options.or(&self.options))
+        Client::new(self.name, self.service.clone(), self.timeouts.clone(), options.or(&self.options))
     }
 
     /// Calls `method` with an encoded or encodable args struct; gives the reply as it came.
@@ -79,8 +113,24 @@ impl Client {
     /// # Errors
     /// When the call failed on the way. What the peer itself reports is a [`Response`].
     pub async fn execute(&self, method: &'static Method, body: Body) -> Result<Response> {
+        let target = Target {
+            service: FastStr::from_static_str(self.name),
+            method: FastStr::from_static_str(method.name),
+            oneway: method.oneway,
+            idempotent: method.idempotent,
+        };
+        self.execute_named(target, body).await
+    }
+
+    /// As [`Client::execute`] for a method that is known only at run time.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn execute_named(&self, target: Target, body: Body) -> Result<Response> {
         let now = now();
-        let own = self.options.timeout.and_then(|timeout| now.checked_add(timeout));
+        let route = Route { service: &target.service, method: &target.method };
+        let timeouts = self.timeouts.with(|timeouts| *timeouts.get(route)).with(&self.options);
+        let own = timeouts.whole().and_then(|timeout| now.checked_add(timeout));
         let inherited = Context::with_current(|parent| parent.deadline).flatten();
         let deadline = own.into_iter().chain(inherited).min();
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -89,22 +139,26 @@ impl Client {
         // The clone that is made ready is the one that is called; the deadline covers waits of both kinds.
         let mut service = self.service.clone();
         Deadline::new(poll_fn(|cx| service.poll_ready(cx)), deadline).await?;
-        let request = Request::new(self.context(method, deadline), body);
+        let mut context = self.context(target, deadline);
+        context.attempt.timeout = timeouts.attempt;
+        let request = Request::new(context, body);
         let response = Deadline::new(service.call(request), deadline).await?;
         pass_back(&response);
         Ok(response)
     }
 
-    fn context(&self, method: &'static Method, deadline: Option<Instant>) -> Context {
-        let service = FastStr::from_static_str(self.name);
-        let mut context = Context::new(service, FastStr::from_static_str(method.name));
-        context.oneway = method.oneway;
-        context.idempotent = method.idempotent;
+    fn context(&self, target: Target, deadline: Option<Instant>) -> Context {
+        let mut context = Context::new(target.service, target.method);
+        context.oneway = target.oneway;
+        context.idempotent = target.idempotent;
         context.peer = self.peer.clone();
         context.deadline = deadline;
         Context::with_current(|parent| inherit(&mut context, parent));
         if !self.options.tags.is_empty() {
             context.extensions_mut().insert(Tags(self.options.tags.clone()));
+        }
+        if let Some(retry) = &self.retry {
+            context.extensions_mut().insert(retry.clone());
         }
         context
     }

@@ -32,7 +32,8 @@ use crate::{
 pub(super) struct PingPong {
     settings: Arc<Settings>,
     connect: ConnectOptions,
-    pool: Pool<Connection<()>>,
+    /// Boxed, because a connection moves into the pool and out of it with every call.
+    pool: Pool<Box<Connection<()>>>,
 }
 
 impl PingPong {
@@ -75,21 +76,21 @@ impl PingPong {
             Checkout::Vacant(permit) => {
                 let connecting = Box::pin(net::connect(address, &self.connect)); // rare, and larger than all the rest
                 let link = connecting.await?;
-                permit.fill(Connection::new(link, self.settings.clone(), 1))
+                permit.fill(Box::new(Connection::new(link, self.settings.clone(), 1)))
             }
         };
         Ok(Held(Some(lease)))
     }
 }
 
-impl Reusable for Connection<()> {
+impl Reusable for Box<Connection<()>> {
     fn idle_ok(&mut self) -> bool {
         Connection::idle_ok(self)
     }
 }
 
 /// A connection in use. However the call ends, it goes back to the pool if it is clean and is closed otherwise.
-struct Held(Option<Lease<Connection<()>>>);
+struct Held(Option<Lease<Box<Connection<()>>>>);
 
 impl Drop for Held {
     fn drop(&mut self) {

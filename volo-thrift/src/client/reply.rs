@@ -67,7 +67,7 @@ pub(super) fn response(peer: Arc<Peer>, message: Option<Box<Incoming>>) -> Resul
         return Ok(Response::new(context, Body::Raw(nothing()), Outcome::Success));
     };
     let notes =
-        message.header.as_ref().map(|header| meta::read_reply(header, &mut context)).unwrap_or_default();
+        message.header.as_deref().map(|header| meta::read_reply(header, &mut context)).unwrap_or_default();
     if let Some(biz) = notes.biz {
         let outcome = Outcome::Business(biz.status_code);
         context.extensions_mut().insert(biz);

@@ -29,7 +29,7 @@ impl SequenceId {
         self.0 as i32
     }
 
-    fn from_wire(number: i32) -> Option<Self> {
+    pub(crate) fn from_wire(number: i32) -> Option<Self> {
         u32::try_from(number).ok().map(SequenceId)
     }
 

@@ -10,11 +10,14 @@
 //! arrays of pairs. Integers may be given as strings, because JavaScript can't hold all of them.
 #![forbid(unsafe_code)]
 
+mod client;
 mod decode;
 mod encode;
 mod json;
 mod node;
 mod parse;
+mod raw;
+mod reflection;
 mod schema;
 mod value;
 
@@ -22,6 +25,9 @@ use volo_core::{DecodeLimits, Raw, Result};
 
 use self::json::JsonError;
 pub use self::{
+    client::{Answer, JsonClient},
+    raw::{RawService, proxy},
+    reflection::{Reflection, reflect},
     schema::{
         EnumType, FieldType, IdlFile, MethodType, Schema, ServiceType, StructKind, StructType, TypeRef,
     },

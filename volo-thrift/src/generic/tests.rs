@@ -185,7 +185,7 @@ fn limits_hold_for_messages_that_are_told() {
     let told = |limits| schema.args_to_json(method, &Raw { limits, ..raw.clone() });
     assert!(told(DecodeLimits { depth_max: 3, ..LIMITS }).is_ok());
     let error = told(DecodeLimits { depth_max: 2, ..LIMITS }).unwrap_err().to_string();
-    assert!(error.contains("item.tags") && error.contains("2 levels"), "{error}");
+    assert!(error.contains("item.tags") && error.contains("depth_max of 2"), "{error}");
     for len in 0..raw.bytes.len() {
         assert!(
             schema

@@ -129,8 +129,8 @@ pub trait Field {
     /// The value's type.
     const TYPE: Type;
 
-    /// Bytes of the field with its head; 0 if it is absent.
-    fn size_as<S: Sizer>(&self, sizer: &mut S, state: &mut S::State, id: i16) -> usize;
+    /// `before` and the bytes of the field with its head, if it is there.
+    fn size_as<S: Sizer>(&self, before: usize, sizer: &mut S, state: &mut S::State, id: i16) -> usize;
 
     /// Writes the field with its head, or nothing if it is absent.
     fn encode_as<W: Writer>(&self, writer: W, state: &mut W::State, id: i16) -> W;
@@ -146,8 +146,8 @@ impl<T: Value> Field for T {
     const TYPE: Type = T::TYPE;
 
     #[inline(always)]
-    fn size_as<S: Sizer>(&self, sizer: &mut S, state: &mut S::State, id: i16) -> usize {
-        self.field_size(sizer, state, id)
+    fn size_as<S: Sizer>(&self, before: usize, sizer: &mut S, state: &mut S::State, id: i16) -> usize {
+        before + self.field_size(sizer, state, id)
     }
 
     #[inline(always)]
@@ -170,10 +170,10 @@ impl<T: Value> Field for Option<T> {
     const TYPE: Type = T::TYPE;
 
     #[inline(always)]
-    fn size_as<S: Sizer>(&self, sizer: &mut S, state: &mut S::State, id: i16) -> usize {
+    fn size_as<S: Sizer>(&self, before: usize, sizer: &mut S, state: &mut S::State, id: i16) -> usize {
         match self {
-            Some(value) => value.field_size(sizer, state, id),
-            None => 0,
+            Some(value) => before + value.field_size(sizer, state, id),
+            None => before,
         }
     }
 

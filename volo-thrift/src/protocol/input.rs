@@ -1,9 +1,10 @@
 //! The bytes being read: the one place of the decoder that holds raw pointers.
 //!
 //! A safe slice that shrinks from the front has to update pointer and length at every read; a cursor updates one.
-//! Strings up to 30 bytes are built inside their slot, longer ones share one counted owner of the whole frame.
+//! Strings up to 30 bytes are built inside their slot; longer ones share one counted owner of the whole frame, or are
+//! copied out of a short one.
 
-use std::{fmt::Write, marker::PhantomData, ptr, slice};
+use std::{fmt::Write, marker::PhantomData, ptr, slice, sync::Arc};
 
 use bytes::Bytes;
 use faststr::{BytesRef, FastStr};
@@ -13,6 +14,10 @@ use super::{DecodeError, FieldHead, Protocol, Slot, Type, UnknownFields, scan, u
 
 /// Bytes that a [`FastStr`] keeps inside itself.
 pub(super) const INLINE_MAX: usize = 30;
+
+/// In frames up to this length long strings and binaries are copied: an allocation costs less than the counters of a
+/// shared owner, and a short message doesn't keep the large buffer in memory that it was received in.
+const COPIED_FRAME_MAX: usize = 256;
 
 /// Names of a path that are shown from its start and from its end.
 const PATH_SHOWN: usize = 6;
@@ -24,7 +29,7 @@ pub(super) struct Input<'a> {
     cur: *const u8,
     end: *const u8,
     start: *const u8,
-    /// The owner of exactly `start..end`, if it can be shared.
+    /// The owner of exactly `start..end`, if it is to be shared.
     owner: Option<&'a Bytes>,
     /// The same owner behind one counter for all strings, made by the first long string.
     shared: Option<BytesRef>,
@@ -35,9 +40,10 @@ pub(super) struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// Reads a frame whose long strings and binaries are shared, not copied.
+    /// Reads a frame whose long strings and binaries are shared, unless it is so short that copies are cheaper.
     pub(super) fn shared(frame: &'a Bytes, limits: DecodeLimits) -> Self {
-        Input { owner: Some(frame), ..Input::borrowed(frame, limits) }
+        let owner = (frame.len() > COPIED_FRAME_MAX).then_some(frame);
+        Input { owner, ..Input::borrowed(frame, limits) }
     }
 
     /// Reads borrowed bytes; strings and binaries are copied.
@@ -110,14 +116,21 @@ impl<'a> Input<'a> {
         }
         if len <= INLINE_MAX {
             // SAFETY: the text was validated.
-            to.fill(|| unsafe { FastStr::new_u8_slice_unchecked(text) });
+            unsafe { fill_short(text, to) };
             return Ok(());
         }
-        match self.share() {
-            // SAFETY: the text was validated, and is a part of the frame that `shared` owns.
-            Some(shared) => to.fill(|| unsafe { FastStr::from_bytes_ref_unchecked(shared.slice_ref(text)) }),
+        let Some(frame) = self.owner else {
             // SAFETY: the text was validated.
-            None => to.fill(|| unsafe { FastStr::from_bytes_unchecked(Bytes::copy_from_slice(text)) }),
+            let copy: Arc<str> = unsafe { str::from_utf8_unchecked(text) }.into();
+            to.fill(|| FastStr::from_arc_str(copy));
+            return Ok(());
+        };
+        if self.shared.is_none() {
+            self.shared = Some(shared_owner(frame));
+        }
+        if let Some(shared) = &self.shared {
+            // SAFETY: the text was validated, and is a part of the frame that `shared` owns.
+            to.fill(|| unsafe { FastStr::from_bytes_ref_unchecked(shared.slice_ref(text)) });
         }
         Ok(())
     }
@@ -207,20 +220,35 @@ impl<'a> Input<'a> {
         let _ = write!(place, "{}at byte {}", if place.is_empty() { "" } else { " " }, self.position());
         place
     }
+}
 
-    #[inline(always)]
-    fn share(&mut self) -> Option<&BytesRef> {
-        if self.shared.is_none() {
-            self.make_shared();
-        }
-        self.shared.as_ref()
+/// Fills `to` with a text that fits inside a [`FastStr`]. One arm for each length: with a constant length the string is
+/// made in registers, with any other by a call each of `memset` and `memcpy`.
+///
+/// # Safety
+/// The text is UTF-8.
+#[inline(never)]
+unsafe fn fill_short<S: Slot>(text: &[u8], to: &mut S) {
+    macro_rules! by_length {
+        ($($len:literal)+) => {
+            match text.len() {
+                $($len => {
+                    let text = text.first_chunk::<$len>().map_or(&[][..], |text| &text[..]);
+                    // SAFETY: the text is UTF-8.
+                    to.fill(|| unsafe { FastStr::new_u8_slice_unchecked(text) });
+                })+
+                // SAFETY: the text is UTF-8.
+                _ => to.fill(|| unsafe { FastStr::new_u8_slice_unchecked(text) }),
+            }
+        };
     }
+    by_length!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30);
+}
 
-    #[cold]
-    #[inline(never)]
-    fn make_shared(&mut self) {
-        self.shared = self.owner.map(|frame| BytesRef::from(frame.clone()));
-    }
+#[cold]
+#[inline(never)]
+fn shared_owner(frame: &Bytes) -> BytesRef {
+    BytesRef::from(frame.clone())
 }
 
 /// Why `len` bytes can't be read where fewer are left.
@@ -272,19 +300,36 @@ mod tests {
     }
 
     #[test]
-    fn long_strings_share_the_frame_and_replace_what_was_there() {
-        let frame = Bytes::from("x".repeat(31));
-        for mut input in [Input::shared(&frame, LIMITS), Input::borrowed(&frame, LIMITS)] {
-            let mut slot = Some(FastStr::from_string("y".repeat(100)));
-            input.string(31, &mut slot).unwrap();
-            let shares = slot.as_ref().is_some_and(|text| text.as_ptr() == frame.as_ptr());
-            assert_eq!((slot.as_deref(), shares), (Some("x".repeat(31).as_str()), input.owner.is_some()));
+    fn long_strings_replace_what_was_there_and_share_all_but_short_frames() {
+        for (len, shared) in [(31, false), (COPIED_FRAME_MAX, false), (COPIED_FRAME_MAX + 1, true)] {
+            let frame = Bytes::from("x".repeat(len));
+            let shares = |pointer: *const u8| frame.as_ptr_range().contains(&pointer);
+            for (mut input, shared) in
+                [(Input::shared(&frame, LIMITS), shared), (Input::borrowed(&frame, LIMITS), false)]
+            {
+                let mut slot = Some(FastStr::from_string("y".repeat(100)));
+                input.string(31, &mut slot).unwrap();
+                let text = slot.unwrap();
+                assert_eq!(
+                    (text.as_str(), shares(text.as_ptr())),
+                    ("x".repeat(31).as_str(), shared),
+                    "{len}"
+                );
+                let rest = input.binary(len - 31).unwrap();
+                assert_eq!((&rest[..], shares(rest.as_ptr()) && len > 31), (&frame[31..], shared), "{len}");
+            }
         }
-        let mut short = FastStr::from_string("y".repeat(100));
-        Input::shared(&frame, LIMITS).string(30, &mut short).unwrap();
-        assert_eq!(short, "x".repeat(30));
-        assert_eq!(Input::shared(&frame, LIMITS).binary(31).unwrap().as_ptr(), frame.as_ptr());
-        assert_eq!(Input::borrowed(&frame, LIMITS).binary(31).unwrap(), frame);
+    }
+
+    #[test]
+    fn short_strings_of_every_length() {
+        let frame = Bytes::from(('a'..='z').chain('A'..='Z').collect::<String>());
+        for len in 0..=40 {
+            let (mut text, mut slot) = (FastStr::from_string("y".repeat(100)), Some(FastStr::new("z")));
+            Input::shared(&frame, LIMITS).string(len, &mut text).unwrap();
+            Input::shared(&frame, LIMITS).string(len, &mut slot).unwrap();
+            assert_eq!((text.as_bytes(), slot.as_deref()), (&frame[..len], Some(text.as_str())));
+        }
     }
 
     #[test]

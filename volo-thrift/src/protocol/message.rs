@@ -69,18 +69,24 @@ impl<T: Value> Decode for Typed<T> {
 /// When the bytes aren't a valid `T` or pass a limit. The text names the field, the byte and the limit.
 pub fn decode<T: Value>(raw: &Raw) -> Result<T> {
     let mut value = T::default();
+    decode_into(&mut value, raw)?;
+    Ok(value)
+}
+
+#[inline(always)]
+fn decode_into<T: Value>(value: &mut T, raw: &Raw) -> Result<()> {
     let (error, place) = match Protocol::from_format(raw.format) {
         Some(Protocol::Binary) => {
             let mut reader = BinaryReader::new(&raw.bytes, raw.limits);
             match value.decode(&mut reader) {
-                Ok(()) => return Ok(value),
+                Ok(()) => return Ok(()),
                 Err(error) => (error, reader.place()),
             }
         }
         Some(Protocol::Compact) => {
             let mut reader = CompactReader::new(&raw.bytes, raw.limits);
             match value.decode(&mut reader) {
-                Ok(()) => return Ok(value),
+                Ok(()) => return Ok(()),
                 Err(error) => (error, reader.place()),
             }
         }
@@ -97,8 +103,8 @@ pub(crate) fn unknown_format(format: Format) -> Error {
 /// The error of a failed decode, with what was decoded, the place and the limit.
 pub(crate) fn decode_failed(error: DecodeError, what: &str, place: &str, limits: DecodeLimits) -> Error {
     let limit = match error {
-        DecodeError::TooDeep => format!(" ({} levels)", limits.depth_max),
-        DecodeError::OverBudget => format!(" ({} bytes)", limits.memory_max),
+        DecodeError::TooDeep => format!(", depth_max of {}", limits.depth_max),
+        DecodeError::OverBudget => format!(", decode_memory_max of {}", limits.memory_max),
         _ => String::new(),
     };
     Error::protocol(format!("can't decode {what}: {error}{limit}; {place}")).with_source(error)

@@ -44,7 +44,7 @@ pub(crate) use transcode::item_type;
 pub use transcode::transcode;
 pub use unknown::UnknownFields;
 pub use value::Value;
-pub use write::{Sizer, Writer};
+pub use write::{FieldSizes, Sizer, Writer};
 
 /// An encoding of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -61,10 +61,9 @@ impl Core {
             let error = Error::new(ErrorKind::Draining, "server is shutting down");
             return Err(ApplicationException::from(&error));
         }
-        let mut context = meta::read_request(header.as_ref(), &head, ticket.arrived);
+        let mut context = meta::read_request(header.as_deref(), &head, ticket.arrived);
         let route = self.router.find(&context.service, &context.method)?;
-        context.service = route.service_name();
-        context.method = route.method_name();
+        route.name(&mut context);
         context.oneway |= route.method.oneway;
         context.peer = Some(peer.clone());
         let arrival = Arrival { context: &context, arrived: ticket.arrived, now };

@@ -31,6 +31,7 @@ mod job;
 mod reply;
 mod resources;
 mod router;
+mod rules;
 mod stack;
 mod stall;
 
@@ -49,6 +50,7 @@ use volo_core::{
 use self::{admission::Gate, budget::Budget, core::Core, router::Router, stack::Stack};
 pub use self::{
     admission::{Admission, Arrival},
+    rules::{QueueRule, RateRule},
     stack::Dispatch,
 };
 use crate::{
@@ -138,7 +140,7 @@ impl<L> Server<L> {
     }
 
     /// Adds a rule about which calls are taken, asked before anything of a call is decoded. How many calls may be under
-    /// way, and how long they may wait, are [limits](Limits::concurrency_max).
+    /// way, and how long they may wait, are [limits](Limits::concurrency_max); how many per second is a [`RateRule`].
     pub fn admission(mut self, rule: impl Admission) -> Self {
         self.admission.push(Box::new(rule));
         self

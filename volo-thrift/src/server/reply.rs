@@ -53,7 +53,7 @@ pub(super) struct Ticket {
 
 impl Ticket {
     pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool, core: &Core) -> Self {
-        let header = incoming.header.as_ref().filter(|_| incoming.dialect.framing.has_header());
+        let header = incoming.header.as_deref().filter(|_| incoming.dialect.framing.has_header());
         let may_overtake = header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0);
         Ticket {
             dialect: incoming.dialect,
@@ -78,8 +78,18 @@ impl Ticket {
     /// never answered, whatever kind of message called it, as Apache's servers do.
     pub(super) fn routed(mut self, route: &Route) -> Self {
         self.oneway |= route.method.oneway;
-        self.name = FastStr::from_static_str(route.method.name);
+        match route.method.name {
+            "" => self.drop_service(),
+            name => self.name = FastStr::from_static_str(name),
+        }
         self
+    }
+
+    /// Of a multiplexed name, only the method's goes back.
+    fn drop_service(&mut self) {
+        if let Some((_, method)) = self.name.split_once(':') {
+            self.name = FastStr::new(method);
+        }
     }
 
     /// The reply with what the handler or a layer gave; `None` if nobody waits for one.
@@ -110,9 +120,7 @@ impl Ticket {
             tracing::debug!(method = %self.name, %exception, "a oneway call failed");
             return None;
         }
-        if let Some((_, method)) = self.name.split_once(':') {
-            self.name = FastStr::new(method); // of a multiplexed name, only the method's goes back
-        }
+        self.drop_service();
         Some(Reply::exception(self, exception))
     }
 
@@ -213,7 +221,7 @@ impl Reply {
     /// The answer to a request that asks who this server is, and which connection this is; `None` to any other.
     pub(super) fn to_hello(incoming: &Incoming, instance: InstanceId, peer: &Peer) -> Option<Self> {
         let dialect = incoming.dialect;
-        let header = incoming.header.as_ref().filter(|_| dialect.framing.has_header())?;
+        let header = incoming.header.as_deref().filter(|_| dialect.framing.has_header())?;
         let asked = incoming.head.kind == MessageKind::Call && Hello::is_asked(header);
         let head = &incoming.head;
         let head =

@@ -14,7 +14,7 @@ use std::{
 
 use faststr::FastStr;
 use foldhash::fast::RandomState;
-use volo_core::{Error, ErrorKind, Result};
+use volo_core::{Context, Error, ErrorKind, Result};
 
 use crate::{ApplicationException, ApplicationKind, Method, Service};
 
@@ -23,6 +23,8 @@ pub(super) struct Router {
     routes: Vec<Arc<Route>>,
     services: Vec<Names>,
     by_method: HashMap<&'static str, usize, RandomState>,
+    /// Whom calls go to that nobody else takes.
+    rest: Option<Arc<Route>>,
     service_name_required: bool,
 }
 
@@ -42,20 +44,30 @@ pub(super) struct Route {
 }
 
 impl Route {
+    /// The way to a service that takes any method.
+    fn rest(service: &Arc<dyn Service>) -> Self {
+        Route {
+            service: service.clone(),
+            service_name: "",
+            index: 0,
+            method: Method::new("", ""),
+            blocking: false,
+            pace: Pace::default(),
+        }
+    }
+
     /// Whether `name` is its own, with or without the service's.
     fn answers_to(&self, name: &str) -> bool {
         let qualified = name.split_once('.') == Some((self.service_name, self.method.name));
         qualified || name == self.method.name
     }
 
-    /// The service's name, without a copy.
-    pub(super) fn service_name(&self) -> FastStr {
-        FastStr::from_static_str(self.service_name)
-    }
-
-    /// The method's name, without a copy.
-    pub(super) fn method_name(&self) -> FastStr {
-        FastStr::from_static_str(self.method.name)
+    /// Puts the method's own names, which need no copy, in place of what the caller said.
+    pub(super) fn name(&self, context: &mut Context) {
+        if !self.method.name.is_empty() {
+            context.service = FastStr::from_static_str(self.service_name);
+            context.method = FastStr::from_static_str(self.method.name);
+        }
     }
 }
 
@@ -82,6 +94,7 @@ impl Router {
             routes: Vec::new(),
             services: Vec::new(),
             by_method: HashMap::default(),
+            rest: None,
             service_name_required,
         };
         for service in services {
@@ -94,6 +107,12 @@ impl Router {
     }
 
     fn add(&mut self, service: &Arc<dyn Service>, blocking: &[String]) -> Result<()> {
+        if service.takes_any_method() {
+            return match self.rest.replace(Arc::new(Route::rest(service))) {
+                None => Ok(()),
+                Some(_) => Err(config("two services take any method".to_owned())),
+            };
+        }
         let service_name = service.name();
         if self.services.iter().any(|known| known.service == service_name) {
             return Err(config(format!("two services have the name `{service_name}`")));
@@ -127,6 +146,10 @@ impl Router {
 
     /// The method of these names; an empty service name is none.
     pub(super) fn find(&self, service: &str, method: &str) -> Result<&Arc<Route>, ApplicationException> {
+        self.find_own(service, method).or_else(|exception| self.rest.as_ref().ok_or(exception))
+    }
+
+    fn find_own(&self, service: &str, method: &str) -> Result<&Arc<Route>, ApplicationException> {
         let position = if service.is_empty() {
             self.by_method(method)?
         } else {

@@ -6,7 +6,8 @@
 use faststr::FastStr;
 use volo_core::Span;
 
-use super::WireError;
+use super::{Header, WireError};
+use crate::meta::keys;
 
 /// Stands for the digits until they are known.
 pub(super) const BLANK: &str = "00000000";
@@ -26,15 +27,20 @@ impl Place {
     }
 }
 
-/// Whether the header has a checksum; an empty one is none.
+/// The checksum that a header has; an empty one is none.
+pub(super) fn expected(header: &Header) -> Option<&FastStr> {
+    header.string(keys::CRC32C).filter(|expected| !expected.is_empty())
+}
+
+/// Compares the checksum that a header has, if it has one, with that of `payload`.
 ///
 /// # Errors
-/// When it isn't that of `payload`.
-pub(super) fn check(expected: Option<&FastStr>, payload: &[u8]) -> Result<bool, WireError> {
-    let Some(expected) = expected.filter(|expected| !expected.is_empty()) else { return Ok(false) };
+/// When they differ.
+pub(super) fn check(expected: Option<&FastStr>, payload: &[u8]) -> Result<(), WireError> {
+    let Some(expected) = expected else { return Ok(()) };
     let actual = digits(crc32c::crc32c(payload));
     if expected.as_bytes().eq_ignore_ascii_case(&actual) {
-        return Ok(true);
+        return Ok(());
     }
     let actual = actual.map(char::from).iter().collect::<String>();
     Err(WireError::protocol(format!(
@@ -57,11 +63,12 @@ mod tests {
             ("16681efa", b"\x80\x01\0\x01\0\0\0\x04ping\0\0\0\x01\0"),
             ("00000000", b""),
         ] {
-            assert_eq!(check(Some(&sum.into()), bytes), Ok(true));
-            assert_eq!(check(Some(&sum.to_uppercase().into()), bytes), Ok(true));
+            assert_eq!(check(Some(&sum.into()), bytes), Ok(()));
+            assert_eq!(check(Some(&sum.to_uppercase().into()), bytes), Ok(()));
         }
-        assert_eq!(check(None, b"any"), Ok(false));
-        assert_eq!(check(Some(&FastStr::empty()), b"any"), Ok(false));
+        assert_eq!(check(None, b"any"), Ok(()));
+        let header = Header { strings: vec![(keys::CRC32C.into(), FastStr::empty())], ..Header::default() };
+        assert_eq!(expected(&header), None, "an empty one is none");
         let error = check(Some(&"e3069284".into()), b"123456789").unwrap_err().to_string();
         assert_eq!(error, "payload was damaged: its CRC32C is e3069283, the header says e3069284");
     }

@@ -12,21 +12,33 @@ pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
     position: usize,
     owner: Option<&'a Bytes>,
+    /// The same bytes as one text, if they were checked together and are one: then no part needs a check of its own.
+    whole: Option<&'a str>,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(frame: &'a Bytes) -> Self {
-        Cursor { bytes: frame, position: 0, owner: Some(frame) }
+        Cursor { bytes: frame, position: 0, owner: Some(frame), whole: None }
     }
 
     /// A cursor over bytes that may still move: texts are copied out of them.
     pub(super) fn over(bytes: &'a [u8]) -> Self {
-        Cursor { bytes, position: 0, owner: None }
+        Cursor { bytes, position: 0, owner: None, whole: None }
     }
 
     /// Splits off a cursor over the next `len` bytes.
     pub(super) fn split(&mut self, len: usize, what: &'static str) -> Result<Cursor<'a>, WireError> {
-        Ok(Cursor { bytes: self.take(len, what)?, position: 0, owner: self.owner })
+        Ok(Cursor { bytes: self.take(len, what)?, position: 0, owner: self.owner, whole: None })
+    }
+
+    /// The same cursor, for bytes that are mostly short texts with small numbers between them.
+    pub(super) fn checked(self) -> Self {
+        Cursor { whole: simdutf8::basic::from_utf8(self.bytes).ok(), ..self }
+    }
+
+    /// The same cursor, but all texts are copied, so that none of them holds the frame.
+    pub(super) fn detached(self) -> Self {
+        Cursor { owner: None, ..self }
     }
 
     pub(super) fn remaining(&self) -> usize {
@@ -60,6 +72,7 @@ impl<'a> Cursor<'a> {
         Ok(*bytes)
     }
 
+    #[cold]
     fn cut_short(&self, len: usize, what: &'static str) -> WireError {
         WireError::cut_short(what, self.position.saturating_add(len))
     }
@@ -96,14 +109,21 @@ impl<'a> Cursor<'a> {
 
     /// A text of `len` bytes, valid UTF-8.
     pub(super) fn text(&mut self, len: usize, what: &'static str) -> Result<FastStr, WireError> {
+        let start = self.position;
         let bytes = self.take(len, what)?;
         let text = if len <= INLINE_MAX {
-            simdutf8::basic::from_utf8(bytes).ok().map(FastStr::new)
+            let checked = self.whole.and_then(|whole| whole.get(start..start + len));
+            checked.or_else(|| simdutf8::basic::from_utf8(bytes).ok()).map(FastStr::new)
         } else {
             FastStr::from_bytes(share(self.owner, bytes)).ok()
         };
-        text.ok_or_else(|| WireError::protocol(format!("{what} is not valid UTF-8")))
+        text.ok_or_else(|| not_text(what))
     }
+}
+
+#[cold]
+fn not_text(what: &str) -> WireError {
+    WireError::protocol(format!("{what} is not valid UTF-8"))
 }
 
 /// `bytes`, which are a part of `owner`, without copying them.

@@ -64,8 +64,9 @@ impl MessageHead {
 
     /// Service and method of a multiplexed name; the service is `None` in an ordinary one.
     pub fn split_name(&self) -> (Option<&str>, &str) {
-        match self.name.split_once(':') {
-            Some((service, method)) => (Some(service), method),
+        // As short as names are, looking at each byte takes less time than a search that is made for long texts.
+        match self.name.bytes().position(|byte| byte == b':') {
+            Some(at) => (Some(&self.name[..at]), &self.name[at + 1..]),
             None => (None, &self.name),
         }
     }

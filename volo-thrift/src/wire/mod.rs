@@ -15,24 +15,29 @@ mod detect;
 mod error;
 mod foreign;
 mod framed;
+mod front;
 mod mesh;
 mod message;
 mod outgoing;
+mod recent;
 mod sink;
 mod ttheader;
 
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use volo_core::Raw;
 
+use crate::Limits;
 pub(crate) use crate::protocol::Protocol;
-use crate::{Limits, meta::keys};
 use cursor::Cursor;
 
 pub use detect::{DetectFramer, FixedFramer};
 pub use error::WireError;
+pub use front::Front;
 pub use message::{MessageHead, MessageKind};
 pub use outgoing::Outgoing;
 pub use ttheader::{Header, PAIRS_MAX, flag};
@@ -78,8 +83,10 @@ impl Dialect {
 pub struct Incoming {
     /// How it was written: what the framer found, refined by what the frame's inside shows.
     pub dialect: Dialect,
-    /// The header, if the framing has one (or a mesh put one in front).
-    pub header: Option<Header>,
+    /// The header, if the framing has one (or a mesh put one in front); messages with the same header share it.
+    pub header: Option<Arc<Header>>,
+    /// The sequence id of the TTHeader, or else of the message.
+    pub outer_sequence_id: i32,
     /// What kind of message it is, of which method and call.
     pub head: MessageHead,
     /// The args or result struct, or the exception: a slice of the frame.
@@ -108,15 +115,16 @@ struct Known {
 impl Known {
     fn parse(&mut self, frame: Bytes, limits: &Limits) -> Result<Incoming, WireError> {
         let mut cursor = Cursor::new(&frame);
-        let mut header = mesh::read(&mut cursor)?;
+        let mut header = mesh::read(&mut cursor)?.map(Arc::new);
+        let mut outer_sequence_id = None;
         match self.dialect.framing {
             Framing::Buffered => {}
             Framing::Framed => framed::read(&mut cursor)?,
             Framing::TtHeader | Framing::TtHeaderFramed => {
                 self.sequence_id = ttheader::peek_sequence_id(&frame).unwrap_or(0);
-                let mut read = Header::read(&mut cursor, limits.header_max)?;
-                read.checksum = checksum::check(read.string(keys::CRC32C), cursor.as_slice())?;
-                header = Some(read);
+                let (read, sequence_id) = Header::read(&mut cursor, limits.header_max)?;
+                checksum::check(checksum::expected(&read), cursor.as_slice())?;
+                (header, outer_sequence_id) = (Some(read), Some(sequence_id));
                 self.dialect.framing = Framing::TtHeader;
                 if framed::is_at(&cursor) {
                     self.dialect.framing = Framing::TtHeaderFramed;
@@ -128,6 +136,7 @@ impl Known {
         let head = message::read(&mut cursor, self.dialect.protocol)?;
         let format = self.dialect.protocol.format();
         let body = Raw { format, bytes: cursor.rest(), limits: limits.decode() };
-        Ok(Incoming { dialect: self.dialect, header, head, body })
+        let outer_sequence_id = outer_sequence_id.unwrap_or(head.sequence_id);
+        Ok(Incoming { dialect: self.dialect, header, outer_sequence_id, head, body })
     }
 }

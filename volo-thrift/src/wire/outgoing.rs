@@ -8,7 +8,7 @@ use super::{
     framed,
     sink::{Count, Sink},
 };
-use crate::Limits;
+use crate::{Limits, protocol::Protocol};
 
 /// One message and all that goes before it.
 ///
@@ -33,12 +33,8 @@ impl Outgoing<'_> {
     pub fn size(&self, link_min: usize, limits: &Limits) -> Result<Size> {
         let mut front = Count::default();
         self.write_front(0, limits.header_max, &mut front)?;
-        let size = self.body_size(link_min)?.plus(front.position());
-        if size.total() > limits.message_max {
-            let (total, max) = (size.total(), limits.message_max);
-            return Err(unwritable(format!("message of {total} bytes passes message_max of {max}")));
-        }
-        Ok(size)
+        let size = size_body(self.body, self.dialect.protocol, link_min)?.plus(front.position());
+        check_size(size, limits)
     }
 
     /// Writes the frame, whose size [`Outgoing::size`] gave, into a fresh span.
@@ -47,10 +43,7 @@ impl Outgoing<'_> {
     /// As [`Outgoing::size`]; what was written is to be rolled back then.
     pub fn encode(&self, size: Size, span: &mut Span<'_>) -> Result<()> {
         let checksum = self.write_front(size.total(), usize::MAX, span)?;
-        match self.body {
-            Body::Typed(message) => message.encode_into(self.dialect.protocol.format(), span),
-            Body::Raw(raw) => span.put_body(&raw.bytes),
-        }
+        encode_body(self.body, self.dialect.protocol, span);
         if let Some(checksum) = checksum {
             checksum.fill(span);
         }
@@ -67,8 +60,8 @@ impl Outgoing<'_> {
         let Dialect { framing, protocol } = self.dialect;
         let mut checksum = None;
         if framing.has_header() {
-            let digits = self.header.write(self.head.sequence_id, protocol, total, header_max, sink)?;
-            checksum = digits.map(|digits| checksum::Place { digits, from: sink.position() });
+            let written = self.header.write(self.head.sequence_id, protocol, total, header_max, sink)?;
+            checksum = written.checksum.map(|digits| checksum::Place { digits, from: sink.position() });
         }
         if matches!(framing, Framing::Framed | Framing::TtHeaderFramed) {
             sink.put(&framed::length(total.saturating_sub(sink.position()))?);
@@ -76,20 +69,34 @@ impl Outgoing<'_> {
         self.head.write(protocol, sink)?;
         Ok(checksum)
     }
+}
 
-    fn body_size(&self, link_min: usize) -> Result<Size> {
-        let format = self.dialect.protocol.format();
-        match self.body {
-            Body::Typed(message) => message.encoded_size(format, link_min),
-            Body::Raw(raw) if raw.format != format => {
-                let text =
-                    format!("encoded body of format {} for a peer of format {}", raw.format.0, format.0);
-                Err(unwritable(text))
-            }
-            Body::Raw(raw) if raw.bytes.len() < link_min.max(COPY_MAX + 1) => {
-                Ok(Size::inline(raw.bytes.len()))
-            }
-            Body::Raw(raw) => Ok(Size { inline: 0, linked: raw.bytes.len() }),
+/// The size of `body`; it is linked if it has at least `link_min` bytes.
+pub(super) fn size_body(body: &Body, protocol: Protocol, link_min: usize) -> Result<Size> {
+    let format = protocol.format();
+    match body {
+        Body::Typed(message) => message.encoded_size(format, link_min),
+        Body::Raw(raw) if raw.format != format => {
+            let text = format!("encoded body of format {} for a peer of format {}", raw.format.0, format.0);
+            Err(unwritable(text))
         }
+        Body::Raw(raw) if raw.bytes.len() < link_min.max(COPY_MAX + 1) => Ok(Size::inline(raw.bytes.len())),
+        Body::Raw(raw) => Ok(Size { inline: 0, linked: raw.bytes.len() }),
+    }
+}
+
+/// The size, if a message may be so long.
+pub(super) fn check_size(size: Size, limits: &Limits) -> Result<Size> {
+    let (total, max) = (size.total(), limits.message_max);
+    if total > max {
+        return Err(unwritable(format!("message of {total} bytes passes message_max of {max}")));
+    }
+    Ok(size)
+}
+
+pub(super) fn encode_body(body: &Body, protocol: Protocol, span: &mut Span<'_>) {
+    match body {
+        Body::Typed(message) => message.encode_into(protocol.format(), span),
+        Body::Raw(raw) => span.put_body(&raw.bytes),
     }
 }

@@ -31,6 +31,7 @@ pub(super) trait Sink {
 pub(super) struct Count(usize);
 
 impl Sink for Count {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.0 += bytes.len();
     }
@@ -42,7 +43,24 @@ impl Sink for Count {
     fn patch(&mut self, _: usize, _: &[u8]) {}
 }
 
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn position(&self) -> usize {
+        self.len()
+    }
+
+    fn patch(&mut self, position: usize, bytes: &[u8]) {
+        if let Some(place) = self.get_mut(position..position + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    }
+}
+
 impl Sink for Span<'_> {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.put_slice(bytes);
     }

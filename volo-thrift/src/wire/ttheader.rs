@@ -4,10 +4,12 @@
 //! follows (4), magic (2), flags (2), sequence id (4), header length in words (2); the header: protocol id (1),
 //! number of transforms (1), info blocks, zeros up to a whole word; then the message.
 
-use faststr::FastStr;
-use volo_core::{Result, net::Frame};
+use std::sync::Arc;
 
-use super::{WireError, checksum, cursor::Cursor, error::unwritable, framed, sink::Sink};
+use faststr::FastStr;
+use volo_core::{Error, Result, net::Frame};
+
+use super::{WireError, checksum, cursor::Cursor, error::unwritable, framed, recent, sink::Sink};
 use crate::{ApplicationKind, meta::keys, protocol::Protocol};
 
 /// The most pairs a header may have, of each sort: later pairs win, so every one is compared with those before.
@@ -18,6 +20,8 @@ pub(super) const MAGIC: u16 = 0x1000;
 
 /// Bytes before the header: length, magic, flags, sequence id, header length.
 const FRONT: usize = 14;
+/// Where the sequence id stands.
+pub(super) const SEQUENCE_ID: usize = 8;
 const WORD: usize = 4;
 
 /// What the flags of a [`Header`] say.
@@ -42,8 +46,6 @@ mod info {
 pub struct Header {
     /// See [`flag`].
     pub flags: u16,
-    /// As it was read; on writing, the message's own sequence id is used.
-    pub sequence_id: i32,
     /// Pairs whose keys are numbers.
     pub integers: Vec<(u16, FastStr)>,
     /// Pairs whose keys are texts.
@@ -52,6 +54,14 @@ pub struct Header {
     pub acl_token: Option<FastStr>,
     /// Whether a checksum of all that follows the header goes along; a received message that has one is intact.
     pub checksum: bool,
+}
+
+/// Positions in a header that was written.
+pub(super) struct Written {
+    /// Of the checksum's text, if there is one.
+    pub(super) checksum: Option<usize>,
+    /// Behind the last pair.
+    pub(super) end: usize,
 }
 
 impl Header {
@@ -68,15 +78,13 @@ impl Header {
     /// Makes the header empty again, keeping its memory, so that one can serve a whole connection.
     pub fn clear(&mut self) {
         self.flags = 0;
-        self.sequence_id = 0;
         self.integers.clear();
         self.strings.clear();
         self.acl_token = None;
         self.checksum = false;
     }
 
-    /// Writes the frame's front and the header; gives the position of the checksum's text, if there is to be one.
-    /// `total` is the size of the whole frame.
+    /// Writes the frame's front and the header. `total` is the size of the whole frame.
     pub(super) fn write(
         &self,
         sequence_id: i32,
@@ -84,21 +92,22 @@ impl Header {
         total: usize,
         header_max: usize,
         sink: &mut impl Sink,
-    ) -> Result<Option<usize>> {
+    ) -> Result<Written> {
         sink.put(&framed::length(total)?);
         sink.put(&MAGIC.to_be_bytes());
         sink.put(&self.flags.to_be_bytes());
         sink.put(&sequence_id.to_be_bytes());
         sink.put(&[0; 2]);
         let checksum = self.write_info(protocol, sink)?;
-        let len = sink.position() - FRONT;
+        let end = sink.position();
+        let len = end - FRONT;
         sink.put(&[info::PADDING; WORD][..len.next_multiple_of(WORD) - len]);
         let len = sink.position() - FRONT;
         let words = u16::try_from(len / WORD).ok().filter(|_| len <= header_max);
         let words = words
             .ok_or_else(|| unwritable(format!("header of {len} bytes passes header_max of {header_max}")))?;
         sink.patch(FRONT - 2, &words.to_be_bytes());
-        Ok(checksum)
+        Ok(Written { checksum, end })
     }
 
     fn write_info(&self, protocol: Protocol, sink: &mut impl Sink) -> Result<Option<usize>> {
@@ -132,8 +141,9 @@ impl Header {
         Ok(checksum)
     }
 
-    /// Reads the frame's front and the header; the cursor is at the message then.
-    pub(super) fn read(cursor: &mut Cursor<'_>, header_max: usize) -> Result<Self, WireError> {
+    /// Reads the frame's front and the header, and gives the header's sequence id, too; the cursor is at the message
+    /// then.
+    pub(super) fn read(cursor: &mut Cursor<'_>, header_max: usize) -> Result<(Arc<Self>, i32), WireError> {
         framed::read(cursor)?;
         if cursor.u16("header's magic")? != MAGIC {
             return Err(WireError::protocol("frame has no TTHeader"));
@@ -144,13 +154,25 @@ impl Header {
         if len > header_max {
             return Err(WireError::too_large("header", len, "header_max", header_max));
         }
-        let mut info = cursor.split(len, "header")?;
+        let info = cursor.split(len, "header")?;
+        let header = if len > recent::LEN_MAX {
+            Arc::new(Header::read_all(flags, info.checked())?)
+        } else {
+            recent::find_or_read(flags, info.as_slice(), || {
+                Header::read_all(flags, info.detached().checked())
+            })?
+        };
+        Ok((header, sequence_id))
+    }
+
+    fn read_all(flags: u16, mut info: Cursor<'_>) -> Result<Self, WireError> {
         check_protocol_id(info.u8("header's protocol id")?)?;
         check_transforms(info.u8("header's number of transforms")?)?;
-        let mut header = Header { flags, sequence_id, ..Header::default() };
+        let mut header = Header { flags, ..Header::default() };
         while info.remaining() > 0 {
             header.read_info(&mut info)?;
         }
+        header.checksum = checksum::expected(&header).is_some();
         Ok(header)
     }
 
@@ -260,6 +282,7 @@ fn check_transforms(count: u8) -> Result<(), WireError> {
     Err(WireError::new(ApplicationKind::INVALID_TRANSFORM, text))
 }
 
+#[inline]
 fn pair_count(count: usize) -> Result<[u8; 2]> {
     match u16::try_from(count) {
         Ok(short) if count <= PAIRS_MAX => Ok(short.to_be_bytes()),
@@ -267,14 +290,15 @@ fn pair_count(count: usize) -> Result<[u8; 2]> {
     }
 }
 
+#[inline]
 fn write_text(text: &str, key: &str, sink: &mut impl Sink) -> Result<()> {
-    let Ok(len) = u16::try_from(text.len()) else {
-        return Err(unwritable(format!(
-            "header's {key:.64} takes {} bytes, a text can have 65535",
-            text.len()
-        )));
-    };
+    let Ok(len) = u16::try_from(text.len()) else { return Err(too_long(text, key)) };
     sink.put(&len.to_be_bytes());
     sink.put(text.as_bytes());
     Ok(())
+}
+
+#[cold]
+fn too_long(text: &str, key: &str) -> Error {
+    unwritable(format!("header's {key:.64} takes {} bytes, a text can have 65535", text.len()))
 }

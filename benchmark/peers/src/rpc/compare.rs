@@ -58,7 +58,7 @@ pub(super) fn rounds(
     round: &Round,
     count: usize,
 ) -> Result<Rounds, String> {
-    let able = |at: &usize| can(entries[*at].system, round.work, transport);
+    let able = |at: &usize| can(entries[*at].system, round.work);
     let mut order: Vec<usize> = (0..entries.len()).filter(able).collect();
     let mut outcomes = vec![Vec::new(); entries.len()];
     for _ in 0..count {

@@ -7,6 +7,8 @@ mod process;
 mod syscalls;
 mod system;
 
+use std::time::Instant;
+
 use compare::{Rounds, Servers, rounds};
 use peer_harness::rpc::{Mode, Work};
 use plan::{Cell, Entry, IDLE, OPEN, OURS, PEAK, SLEEPY, peers};
@@ -16,20 +18,23 @@ use crate::report::{Better, Figure, Report};
 
 const SUITE: &str = "rpc";
 const CLOSED: [&str; 6] = ["qps", "p50", "p99", "cpu_us", "cpu_us_server", "cpu_us_client"];
+const SLEEPY_CASE: &str = "sleepy tcp c50";
 const OPEN_METRICS: [&str; 4] = ["p50", "p99", "cpu_us_server", "cpu_us_client"];
 /// Shares of Volo's peak in percent.
 const OPEN_SHARES: [u32; 3] = [30, 60, 80];
 
-/// How long and how often.
+/// How much is measured, and how often.
 #[derive(Clone, Copy)]
-struct Effort {
+pub(crate) struct Effort {
+    quick: bool,
     rounds: usize,
-    warm_up_ms: u64,
-    duration_ms: u64,
 }
 
-const USUAL: Effort = Effort { rounds: 9, warm_up_ms: 150, duration_ms: 600 };
-const QUICK: Effort = Effort { rounds: 3, warm_up_ms: 100, duration_ms: 300 };
+const ROUNDS: usize = 9;
+const ROUNDS_QUICK: usize = 3;
+/// Long enough for every client to have gone over to the connections it stays with.
+const WARM_UP_MS: u64 = 100;
+const DURATION_MS: u64 = 300;
 
 /// How many times longer a round with messages of megabytes takes.
 const LARGE_FACTOR: u64 = 4;
@@ -43,38 +48,74 @@ pub(crate) fn role(words: &[&str]) -> Option<Result<(), String>> {
     }
 }
 
+impl Effort {
+    pub(crate) fn new(quick: bool, rounds: Option<usize>) -> Self {
+        let usual = if quick { ROUNDS_QUICK } else { ROUNDS };
+        Effort { quick, rounds: rounds.unwrap_or(usual).max(1) }
+    }
+}
+
 /// Measures the usual loads, a few of them, or those cases whose names are in `only`.
-pub(crate) fn run(report: &mut Report, quick: bool, only: &[&str]) -> Result<(), String> {
-    let effort = if quick { QUICK } else { USUAL };
+///
+/// # Errors
+/// When a case failed; the others were measured nevertheless.
+pub(crate) fn run(report: &mut Report, effort: Effort, only: &[&str]) -> Result<(), String> {
     let mut servers = Servers::default();
+    let mut progress = Progress { start: Instant::now(), failed: Vec::new() };
     let named = |case: &str| only.is_empty() || only.contains(&case);
-    let cells = match (only.is_empty(), quick) {
+    let cells = match (only.is_empty(), effort.quick) {
         (true, true) => plan::quick(),
         (true, false) => plan::usual(),
         (false, _) => plan::all(),
     };
     for cell in cells {
-        let ours: Vec<Entry> = OURS.into_iter().filter(|entry| named(&cell.case(entry.mode))).collect();
-        if !ours.is_empty() {
-            closed(report, &mut servers, &cell, &ours, effort)?;
+        let wanted = |entry: &Entry| cell.is_wanted(entry.mode) || !only.is_empty();
+        let ours: Vec<Entry> =
+            OURS.into_iter().filter(|entry| wanted(entry) && named(&cell.case(entry.mode))).collect();
+        if let Some(first) = ours.first() {
+            let done = closed(report, &mut servers, &cell, &ours, effort);
+            progress.note(&cell.case(first.mode), done);
         }
     }
     if OPEN_SHARES.iter().any(|share| OPEN.iter().any(|open| named(&open_case(*share, open.1)))) {
-        open(report, &mut servers, effort, named)?;
+        progress.note("open", open(report, &mut servers, effort, named));
     }
-    if named("sleepy tcp c50") {
-        sleepy(report, &mut servers, effort)?;
+    if named(SLEEPY_CASE) {
+        progress.note(SLEEPY_CASE, sleepy(report, &mut servers, effort));
     }
-    if named("syscalls tcp c50 64B") {
-        count_syscalls(report, &mut servers)?;
+    if named("syscalls") {
+        progress.note("syscalls", count_syscalls(report, &mut servers));
     }
     drop(servers);
     if named("idle") {
-        let (ours, theirs) = (idle::measure(IDLE.0)?, idle::measure(IDLE.1)?);
-        let unit = ("bytes", Better::Lower);
-        report.add(Figure::new((SUITE, "idle", "rss"), ours, (IDLE.1.peer(), theirs), unit))?;
+        progress.note("idle", idle(report));
     }
-    Ok(())
+    if progress.failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", progress.failed.join(", "))) }
+}
+
+/// Tells a person how far the run is, and remembers what failed.
+struct Progress {
+    start: Instant,
+    failed: Vec<String>,
+}
+
+impl Progress {
+    fn note(&mut self, case: &str, done: Result<(), String>) {
+        let seconds = self.start.elapsed().as_secs();
+        match done {
+            Ok(()) => eprintln!("# {seconds} s: {case}"),
+            Err(error) => {
+                eprintln!("# {seconds} s: {case} FAILED: {error}");
+                self.failed.push(case.to_owned());
+            }
+        }
+    }
+}
+
+fn idle(report: &mut Report) -> Result<(), String> {
+    let (ours, theirs) = (idle::measure(IDLE.0)?, idle::measure(IDLE.1)?);
+    let unit = ("bytes", Better::Lower);
+    report.add(Figure::new((SUITE, "idle", "rss"), ours, (IDLE.1.peer(), theirs), unit))
 }
 
 /// Call after call: all systems that any of these modes of ours is compared with, in the same rounds.
@@ -91,16 +132,16 @@ fn closed(
             entries.push(*peer);
         }
     }
-    let rounds = rounds(servers, &entries, cell.transport, &round(cell, effort, None), effort.rounds)?;
+    let rounds = rounds(servers, &entries, cell.transport, &round(cell, None), effort.rounds)?;
     for entry in ours {
         rounds.report(report, &cell.case(entry.mode), *entry, peers(entry.mode), &CLOSED)?;
     }
     Ok(())
 }
 
-fn round(cell: &Cell, effort: Effort, rate: Option<f64>) -> Round {
+fn round(cell: &Cell, rate: Option<f64>) -> Round {
     let slow = if cell.is_large() { LARGE_FACTOR } else { 1 };
-    let (warm_up_ms, duration_ms) = (effort.warm_up_ms * slow, effort.duration_ms * slow);
+    let (warm_up_ms, duration_ms) = (WARM_UP_MS * slow, DURATION_MS * slow);
     Round { work: cell.work, concurrency: cell.concurrency, rate, warm_up_ms, duration_ms }
 }
 
@@ -112,7 +153,7 @@ fn open(
     named: impl Fn(&str) -> bool,
 ) -> Result<(), String> {
     let volo = IDLE.1;
-    let found = rounds(servers, &[volo], PEAK.transport, &round(&PEAK, effort, None), effort.rounds)?;
+    let found = rounds(servers, &[volo], PEAK.transport, &round(&PEAK, None), effort.rounds)?;
     let peak = found.median(volo, |outcome| outcome.qps).ok_or("no peak")?;
     for share in OPEN_SHARES {
         let rate = peak * f64::from(share) / 100.0;
@@ -120,7 +161,7 @@ fn open(
             let case = open_case(share, suffix);
             if named(&case) {
                 let entries = [&[ours], peers].concat();
-                let load = round(&PEAK, effort, Some(rate));
+                let load = round(&PEAK, Some(rate));
                 let rounds: Rounds = rounds(servers, &entries, PEAK.transport, &load, effort.rounds)?;
                 rounds.report(report, &case, ours, peers, &OPEN_METRICS)?;
             }
@@ -138,8 +179,8 @@ fn sleepy(report: &mut Report, servers: &mut Servers, effort: Effort) -> Result<
     let (ours, peers) = SLEEPY;
     let cell = Cell { work: Work::Sleepy, ..PEAK };
     let entries = [&[ours], peers].concat();
-    let rounds = rounds(servers, &entries, Transport::Tcp, &round(&cell, effort, None), effort.rounds)?;
-    rounds.report(report, "sleepy tcp c50", ours, peers, &["qps", "p50", "p99"])
+    let rounds = rounds(servers, &entries, Transport::Tcp, &round(&cell, None), effort.rounds)?;
+    rounds.report(report, SLEEPY_CASE, ours, peers, &["qps", "p50", "p99"])
 }
 
 fn count_syscalls(report: &mut Report, servers: &mut Servers) -> Result<(), String> {

@@ -69,6 +69,12 @@ impl Cell {
         matches!(self.work, Work::List(1000) | Work::Echo(0x100_0000..))
     }
 
+    /// Whether a run without names measures this mode of ours here: where calls share connections is decided in the
+    /// same way whatever they carry.
+    pub(super) fn is_wanted(&self, mode: Mode) -> bool {
+        mode != Mode::Auto || self.work == SMALL || self.work == Work::CreateOrder || self.is_large()
+    }
+
     /// The name of a case: `mux uds c10 4KiB`.
     pub(super) fn case(&self, mode: Mode) -> String {
         let Cell { transport, concurrency, work } = self;
@@ -111,7 +117,7 @@ pub(super) fn usual() -> Vec<Cell> {
     all().into_iter().filter(usual).collect()
 }
 
-/// The loads of a short run.
+/// The loads of a short run, which ends within three minutes.
 pub(super) fn quick() -> Vec<Cell> {
     vec![
         Cell::new(Transport::Tcp, 50, SMALL),

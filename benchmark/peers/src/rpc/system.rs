@@ -5,8 +5,6 @@ use std::{io::Read, process, str::FromStr, thread, time::Duration};
 use peer_harness::rpc::{Endpoint, Load, Mode, Outcome, Work, pin};
 use tokio::runtime::{Builder, Runtime};
 
-use super::process::Transport;
-
 /// Processor of every server.
 const SERVER_PROCESSOR: usize = 0;
 /// Processor of every client.
@@ -130,12 +128,10 @@ fn number<T: FromStr>(text: &str) -> Result<T, String> {
 }
 
 /// Whether a system is measured with this work.
-pub(super) fn can(system: System, work: Work, transport: Transport) -> bool {
-    let tcp = transport == Transport::Tcp;
-    match (system, work) {
-        (System::Ours | System::Volo, _) => true,
-        (System::Raw, work) => matches!(work, Work::Echo(_)),
-        (System::Tonic, work) => tcp && matches!(work, Work::Echo(_) | Work::Sleepy),
-        (System::Tarpc, work) => matches!(work, Work::Echo(_) | Work::Sleepy),
+pub(super) fn can(system: System, work: Work) -> bool {
+    match system {
+        System::Ours | System::Volo => true,
+        System::Raw => matches!(work, Work::Echo(_)),
+        System::Tonic | System::Tarpc => matches!(work, Work::Echo(_) | Work::Sleepy),
     }
 }

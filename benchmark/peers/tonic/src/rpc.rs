@@ -1,4 +1,4 @@
-//! tonic's server and client, over TCP: all calls on one HTTP/2 connection.
+//! tonic's server and client: all calls on one HTTP/2 connection.
 
 use std::{
     convert::Infallible,
@@ -11,6 +11,8 @@ use peer_harness::rpc::{
     self, Endpoint, Load, Outcome, SLEEP, SLEEPY_LEN, SLEEPY_SEQUENCE, TIMEOUT, Work, check_echo, drive,
     sequence,
 };
+use tokio::net::UnixListener;
+use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{
     Request, Response, Status,
     body::Body,
@@ -30,11 +32,15 @@ const PATH: &str = "/bench.Echo/Echo";
 /// # Errors
 /// When it can't listen.
 pub async fn serve(endpoint: &Endpoint) -> Result<(), String> {
-    let Endpoint::Tcp(address) = endpoint else {
-        return Err("tonic is measured over TCP only".to_owned());
-    };
     let server = Server::builder().tcp_nodelay(true).add_service(Echo);
-    server.serve(*address).await.map_err(|error| error.to_string())
+    let served = match endpoint {
+        Endpoint::Tcp(address) => server.serve(*address).await,
+        Endpoint::Unix(path) => {
+            let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
+            server.serve_with_incoming(UnixListenerStream::new(listener)).await
+        }
+    };
+    served.map_err(|error| error.to_string())
 }
 
 /// Runs a load.
@@ -47,7 +53,8 @@ pub async fn load(endpoint: &Endpoint, load: &Load) -> Result<Outcome, String> {
         Work::Sleepy => SLEEPY_LEN,
         work => return Err(format!("tonic is not measured with {work}")),
     };
-    let channel = Channel::from_shared(format!("http://{endpoint}")).map_err(|error| error.to_string())?;
+    let scheme = if matches!(endpoint, Endpoint::Unix(_)) { "unix" } else { "http" };
+    let channel = Channel::from_shared(format!("{scheme}://{endpoint}")).map_err(|error| error.to_string())?;
     let channel = channel.tcp_nodelay(true).connect_timeout(TIMEOUT).timeout(TIMEOUT);
     let channel = channel.connect().await.map_err(|error| error.to_string())?;
     let (work, message) = (load.work, rpc::text(len));

@@ -120,8 +120,7 @@ impl rt::Value for BaseAuditArgs {
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-        let state = &mut { S::START };
-        1 + sizer.field(state, 1, &self.page)
+        sizer.fields().field(1, &self.page).stop()
     }
 
     fn encode<W: rt::Writer>(&self, writer: W) -> W {

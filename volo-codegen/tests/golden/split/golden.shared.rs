@@ -19,8 +19,7 @@ impl rt::Value for Page {
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-        let state = &mut { S::START };
-        1 + sizer.field(state, 1, &self.offset) + sizer.field(state, 2, &self.limit)
+        sizer.fields().field(1, &self.offset).field(2, &self.limit).stop()
     }
 
     fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -47,8 +46,7 @@ impl rt::Value for Denied {
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-        let state = &mut { S::START };
-        1 + sizer.field(state, 1, &self.reason)
+        sizer.fields().field(1, &self.reason).stop()
     }
 
     fn encode<W: rt::Writer>(&self, writer: W) -> W {

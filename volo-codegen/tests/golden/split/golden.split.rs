@@ -12,8 +12,7 @@ impl rt::Value for Item {
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-        let state = &mut { S::START };
-        1 + sizer.field(state, 1, &self.page)
+        sizer.fields().field(1, &self.page).stop()
     }
 
     fn encode<W: rt::Writer>(&self, writer: W) -> W {
@@ -134,8 +133,7 @@ impl rt::Value for ItemsFindArgs {
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
-        let state = &mut { S::START };
-        1 + sizer.field(state, 1, &self.page)
+        sizer.fields().field(1, &self.page).stop()
     }
 
     fn encode<W: rt::Writer>(&self, writer: W) -> W {

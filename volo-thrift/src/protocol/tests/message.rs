@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{types::Empty, *};
+use super::*;
+use crate::fuzz::types::Empty;
 use crate::{
     error::Never,
     protocol::{
@@ -31,10 +32,13 @@ fn errors_name_the_place_and_the_limit() {
     let cut = text_of::<Sample>("0800");
     assert!(cut.contains("the bytes end too early; Sample at byte"), "{cut}");
     let deep = text_of::<Node>(&"0c0002".repeat(70));
-    assert!(deep.contains("beyond the limit (64 levels); Node.next.next.next"), "{deep}");
+    assert!(deep.contains("beyond the limit, depth_max of 64; Node.next.next.next"), "{deep}");
     assert!(deep.contains("more"), "{deep}");
     let memory = text_of::<Holder<Vec<i64>>>(&format!("0f0001 0a 00030000 {}", "00".repeat(8 * 0x30000)));
-    assert!(memory.contains("decode budget (1048576 bytes); Holder.held at byte 8"), "{memory}");
+    assert!(
+        memory.contains("decode budget, decode_memory_max of 1048576; Holder.held at byte 8"),
+        "{memory}"
+    );
 }
 
 #[test]
@@ -122,7 +126,7 @@ fn results_of_methods() {
 #[test]
 fn kept_fields_go_out_as_they_came_or_transcoded() {
     for seed in 0..300 {
-        let mut sample = random::sample(seed);
+        let mut sample = sample(seed);
         // Hashed maps come back in another order, so at most one entry makes bytes comparable.
         sample.counts = sample.counts.map(|map| map.into_iter().take(1).collect::<Map<_, _>>());
         sample.empty = sample.empty.map(|map| map.into_iter().take(1).collect());
@@ -144,7 +148,7 @@ fn kept_fields_go_out_as_they_came_or_transcoded() {
 #[test]
 fn messages_are_transcoded_within_limits() {
     for seed in 0..300 {
-        let node = random::node(seed, 3);
+        let node = node(seed, 3);
         for (from, to) in [(BOTH[0], BOTH[1]), (BOTH[1], BOTH[0])] {
             let there = transcode(&raw(from, encode(&node, from)), to).unwrap();
             assert_eq!(there.bytes, encode(&node, to));
@@ -152,7 +156,9 @@ fn messages_are_transcoded_within_limits() {
         }
     }
     let deep = raw(Protocol::Compact, hex(&"2c".repeat(1000)));
-    assert!(transcode(&deep, Protocol::Binary).unwrap_err().to_string().contains("64 levels"));
+    assert!(transcode(&deep, Protocol::Binary).unwrap_err().to_string().contains("depth_max of 64"));
     let large = raw(Protocol::Compact, [hex("19f6 808040"), vec![0; 1 << 20]].concat());
-    assert!(transcode(&large, Protocol::Binary).unwrap_err().to_string().contains("1048576 bytes"));
+    assert!(
+        transcode(&large, Protocol::Binary).unwrap_err().to_string().contains("decode_memory_max of 1048576")
+    );
 }

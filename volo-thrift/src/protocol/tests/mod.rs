@@ -4,38 +4,24 @@ mod hostile;
 mod message;
 mod random;
 mod scan;
-mod types;
 mod vectors;
 
 use bytes::Bytes;
-use types::{Holder, Keeper, Node, Sample};
-use volo_core::{DecodeLimits, Encode, Error, Raw, span::OutBuf};
+use volo_core::{Encode, Error, Raw, span::OutBuf};
 
-use super::{Protocol, Typed, Value, decode};
+use super::{DecodeError, Protocol, Reader, Sizer, Type, Typed, Value, Writer, decode};
+use crate::fuzz::{
+    protocol::{BOTH, encode, encode_with, raw},
+    random::Random,
+    types::{Keeper, Node, Sample},
+};
 
-const BOTH: [Protocol; 2] = [Protocol::Binary, Protocol::Compact];
-
-const LIMITS: DecodeLimits = DecodeLimits { depth_max: 64, memory_max: 1 << 20 };
-
-fn raw(protocol: Protocol, bytes: impl Into<Bytes>) -> Raw {
-    Raw { format: protocol.format(), bytes: bytes.into(), limits: LIMITS }
+fn sample(seed: u64) -> Sample {
+    Random::new(seed).sample()
 }
 
-/// Encodes through the trait object, as a connection does.
-fn encode_with<T: Value>(value: &T, protocol: Protocol, link_min: usize) -> OutBuf {
-    let (message, mut out) = (Typed(value.clone()), OutBuf::default());
-    let message: &dyn Encode = &message;
-    let size = message.encoded_size(protocol.format(), link_min).unwrap();
-    out.write(size, link_min, &mut |span| {
-        message.encode_into(protocol.format(), span);
-        Ok(())
-    })
-    .unwrap();
-    out
-}
-
-fn encode<T: Value>(value: &T, protocol: Protocol) -> Vec<u8> {
-    encode_with(value, protocol, usize::MAX).to_vec()
+fn node(seed: u64, depth: usize) -> Node {
+    Random::new(seed).node(depth)
 }
 
 fn decode_bytes<T: Value>(protocol: Protocol, bytes: &[u8]) -> Result<T, Error> {
@@ -46,4 +32,28 @@ fn decode_bytes<T: Value>(protocol: Protocol, bytes: &[u8]) -> Result<T, Error> 
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// A list, set or map of one element type, as field 1.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Holder<T>(T);
+
+impl<T: Value> Value for Holder<T> {
+    const TYPE: Type = Type::Struct;
+    const MIN: [usize; 2] = [1, 1];
+
+    fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
+        1 + sizer.field(&mut { S::START }, 1, &self.0)
+    }
+
+    fn encode<W: Writer>(&self, writer: W) -> W {
+        writer.field(&mut { W::START }, 1, &self.0).stop()
+    }
+
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        reader.fields("Holder", |reader, field| match field.id() {
+            1 => reader.field(field, "held", &mut self.0),
+            _ => reader.skip(field),
+        })
+    }
 }

@@ -34,10 +34,10 @@ fn check(protocol: Protocol, message: &[u8], mut piece: impl FnMut() -> usize) {
 #[test]
 fn any_pieces_give_the_same_end() {
     for seed in 0..200 {
-        let mut random = random::Random(seed);
+        let mut random = Random::new(seed);
         for protocol in BOTH {
-            let sample = encode(&random::sample(seed), protocol);
-            let node = encode(&random::node(seed, 3), protocol);
+            let sample = encode(&sample(seed), protocol);
+            let node = encode(&node(seed, 3), protocol);
             check(protocol, &sample, || 1 + random.below(40));
             check(protocol, &node, || 1 + random.below(2000));
             if seed % 20 == 0 {

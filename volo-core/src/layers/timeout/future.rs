@@ -1,9 +1,4 @@
-//! Ends a call at its deadline, wherever it waits.
-//!
-//! A timer per call costs more than all the rest of the layers together, and a call almost always waits for its
-//! connection, which has one timer for all its calls. So whoever goes pending under such a timer says so with
-//! [`mark_covered`]; only if a poll went pending and nobody did (a wait in a layer, a queue, a spawned task) is a
-//! timer armed here.
+//! The future that ends at a deadline, and how it learns that somebody else will see to that.
 
 use std::{
     cell::Cell,
@@ -15,9 +10,8 @@ use std::{
 
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
-use tower::{Layer, Service};
 
-use crate::{Error, Origin, Request, Result};
+use crate::{Error, Origin};
 
 thread_local! {
     static COVERED: Cell<u64> = const { Cell::new(0) };
@@ -28,45 +22,13 @@ pub fn mark_covered() {
     COVERED.set(COVERED.get().wrapping_add(1));
 }
 
-/// Ends every call at the deadline in its context.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TimeoutLayer;
-
-impl<S> Layer<S> for TimeoutLayer {
-    type Service = Timeout<S>;
-
-    fn layer(&self, inner: S) -> Timeout<S> {
-        Timeout { inner }
-    }
-}
-
-/// Service of [`TimeoutLayer`].
-#[derive(Clone, Debug)]
-pub struct Timeout<S> {
-    inner: S,
-}
-
-impl<S: Service<Request, Error = Error>> Service<Request> for Timeout<S> {
-    type Response = S::Response;
-    type Error = Error;
-    type Future = Deadline<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let deadline = request.context.deadline;
-        Deadline::new(self.inner.call(request), deadline)
-    }
-}
-
 pin_project! {
     /// A future that ends with a timeout error at its deadline.
     #[derive(Debug)]
     pub struct Deadline<F> {
         #[pin]
-        inner: F,
+        inner: Option<F>,
+        refused: Option<Error>,
         deadline: Option<Instant>,
         sleep: Option<Pin<Box<Sleep>>>,
     }
@@ -75,18 +37,31 @@ pin_project! {
 impl<F> Deadline<F> {
     /// Ends `inner` at `deadline`; without one it may take as long as it likes.
     pub fn new(inner: F, deadline: Option<Instant>) -> Self {
-        Deadline { inner, deadline, sleep: None }
+        Deadline { inner: Some(inner), refused: None, deadline, sleep: None }
+    }
+
+    /// Ends at once.
+    pub(super) fn refused(error: Error) -> Self {
+        Deadline { inner: None, refused: Some(error), deadline: None, sleep: None }
     }
 }
 
-impl<T, F: Future<Output = Result<T>>> Future for Deadline<F> {
-    type Output = Result<T>;
+impl<T, E: From<Error>, F: Future<Output = Result<T, E>>> Future for Deadline<F> {
+    type Output = Result<T, E>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
         let before = COVERED.get();
-        if let Poll::Ready(result) = this.inner.poll(cx) {
-            return Poll::Ready(result);
+        match this.inner.as_pin_mut() {
+            None => {
+                let error = this.refused.take();
+                return Poll::Ready(Err(error.unwrap_or_else(overdue).into()));
+            }
+            Some(inner) => {
+                if let Poll::Ready(result) = inner.poll(cx) {
+                    return Poll::Ready(result);
+                }
+            }
         }
         let Some(deadline) = *this.deadline else { return Poll::Pending };
         if COVERED.get() != before {
@@ -94,8 +69,12 @@ impl<T, F: Future<Output = Result<T>>> Future for Deadline<F> {
         }
         let sleep = this.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline.into())));
         ready!(sleep.as_mut().poll(cx));
-        Poll::Ready(Err(Error::timeout("the deadline passed").with_origin(Origin::Local)))
+        Poll::Ready(Err(overdue().into()))
     }
+}
+
+fn overdue() -> Error {
+    Error::timeout("the deadline passed").with_origin(Origin::Local)
 }
 
 #[cfg(test)]
@@ -105,6 +84,7 @@ mod tests {
     use tokio::time;
 
     use super::*;
+    use crate::Result;
 
     fn in_ms(millis: u64) -> Option<Instant> {
         Some((time::Instant::now() + Duration::from_millis(millis)).into_std())
@@ -149,9 +129,9 @@ mod tests {
     async fn what_is_done_in_time_stays_untouched() {
         let done = async {
             time::sleep(Duration::from_millis(10)).await;
-            Ok(7)
+            Result::<_>::Ok(7)
         };
         assert_eq!(Deadline::new(done, in_ms(20)).await.unwrap(), 7);
-        assert_eq!(Deadline::new(async { Ok(7) }, in_ms(0)).await.unwrap(), 7);
+        assert_eq!(Deadline::new(async { Result::<_>::Ok(7) }, in_ms(0)).await.unwrap(), 7);
     }
 }

@@ -1,21 +1,26 @@
 //! Types in the shape of generated code.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
 use faststr::FastStr;
 
-use crate::protocol::{DecodeError, Map, Reader, Seen, Sizer, Type, UnknownFields, Uuid, Value, Writer};
+use crate::protocol::{
+    DecodeError, Map, OrderedDouble, Reader, Seen, Set, Sizer, Type, UnknownFields, Uuid, Value, Writer,
+};
 
 /// The struct of the vectors in the protocol annex, with the types that the annex leaves out.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Sample {
-    pub(super) flag: Option<bool>,
-    pub(super) count: Option<i32>,
-    pub(super) text: Option<FastStr>,
-    pub(super) flags: Option<Vec<bool>>,
-    pub(super) counts: Option<Map<FastStr, i64>>,
-    pub(super) empty: Option<Map<i8, i16>>,
-    pub(super) ratio: Option<f64>,
-    pub(super) numbers: Option<Vec<i32>>,
-    pub(super) uuid: Option<Uuid>,
+pub(crate) struct Sample {
+    pub(crate) flag: Option<bool>,
+    pub(crate) count: Option<i32>,
+    pub(crate) text: Option<FastStr>,
+    pub(crate) flags: Option<Vec<bool>>,
+    pub(crate) counts: Option<Map<FastStr, i64>>,
+    pub(crate) empty: Option<Map<i8, i16>>,
+    pub(crate) ratio: Option<f64>,
+    pub(crate) numbers: Option<Vec<i32>>,
+    pub(crate) uuid: Option<Uuid>,
 }
 
 impl Value for Sample {
@@ -64,14 +69,16 @@ impl Value for Sample {
             _ => reader.skip(field),
         })
     }
+
+    crate::detach_fields!(text, counts);
 }
 
 /// A recursive struct with a required field.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Node {
-    pub(super) name: FastStr,
-    pub(super) next: Option<Box<Node>>,
-    pub(super) parts: Vec<Node>,
+pub(crate) struct Node {
+    pub(crate) name: FastStr,
+    pub(crate) next: Option<Box<Node>>,
+    pub(crate) parts: Vec<Node>,
 }
 
 impl Value for Node {
@@ -100,11 +107,13 @@ impl Value for Node {
         })?;
         reader.require("Node", &["name"], &seen)
     }
+
+    crate::detach_fields!(name, next, parts);
 }
 
 /// A struct without fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Empty {}
+pub(crate) struct Empty {}
 
 impl Value for Empty {
     const TYPE: Type = Type::Struct;
@@ -125,7 +134,7 @@ impl Value for Empty {
 
 /// A struct that knows no field and keeps all.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Keeper(pub(super) UnknownFields);
+pub(crate) struct Keeper(pub(crate) UnknownFields);
 
 impl Value for Keeper {
     const TYPE: Type = Type::Struct;
@@ -144,26 +153,86 @@ impl Value for Keeper {
     }
 }
 
-/// A list, set or map of one element type, as field 1.
+/// A struct of what [`Sample`] leaves out: every width of number, both kinds of text, containers in containers.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Holder<T>(pub(super) T);
+pub(crate) struct Wide {
+    pub(crate) byte: i8,
+    pub(crate) short: i16,
+    pub(crate) long: Option<i64>,
+    pub(crate) blob: Bytes,
+    pub(crate) text: Option<String>,
+    pub(crate) octets: Vec<u8>,
+    pub(crate) shorts: Vec<i16>,
+    pub(crate) doubles: Vec<f64>,
+    pub(crate) names: Set<FastStr>,
+    pub(crate) ratios: BTreeSet<OrderedDouble>,
+    pub(crate) rows: Vec<Vec<i64>>,
+    pub(crate) tree: BTreeMap<FastStr, Vec<Bytes>>,
+    pub(crate) inner: Option<Box<Wide>>,
+    pub(crate) nodes: Vec<Sample>,
+}
 
-impl<T: Value> Value for Holder<T> {
+impl Value for Wide {
     const TYPE: Type = Type::Struct;
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
-        1 + sizer.field(&mut { S::START }, 1, &self.0)
+        let state = &mut { S::START };
+        1 + sizer.field(state, 1, &self.byte)
+            + sizer.field(state, 2, &self.short)
+            + sizer.field(state, 3, &self.long)
+            + sizer.field(state, 4, &self.blob)
+            + sizer.field(state, 5, &self.text)
+            + sizer.field(state, 6, &self.octets)
+            + sizer.field(state, 7, &self.shorts)
+            + sizer.field(state, 8, &self.doubles)
+            + sizer.field(state, 9, &self.names)
+            + sizer.field(state, 10, &self.ratios)
+            + sizer.field(state, 11, &self.rows)
+            + sizer.field(state, 12, &self.tree)
+            + sizer.field(state, 13, &self.inner)
+            + sizer.field(state, 14, &self.nodes)
     }
 
     fn encode<W: Writer>(&self, writer: W) -> W {
-        writer.field(&mut { W::START }, 1, &self.0).stop()
+        let state = &mut { W::START };
+        writer
+            .field(state, 1, &self.byte)
+            .field(state, 2, &self.short)
+            .field(state, 3, &self.long)
+            .field(state, 4, &self.blob)
+            .field(state, 5, &self.text)
+            .field(state, 6, &self.octets)
+            .field(state, 7, &self.shorts)
+            .field(state, 8, &self.doubles)
+            .field(state, 9, &self.names)
+            .field(state, 10, &self.ratios)
+            .field(state, 11, &self.rows)
+            .field(state, 12, &self.tree)
+            .field(state, 13, &self.inner)
+            .field(state, 14, &self.nodes)
+            .stop()
     }
 
     fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
-        reader.fields("Holder", |reader, field| match field.id() {
-            1 => reader.field(field, "held", &mut self.0),
+        reader.fields("Wide", |reader, field| match field.id() {
+            1 => reader.field(field, "byte", &mut self.byte),
+            2 => reader.field(field, "short", &mut self.short),
+            3 => reader.field(field, "long", &mut self.long),
+            4 => reader.field(field, "blob", &mut self.blob),
+            5 => reader.field(field, "text", &mut self.text),
+            6 => reader.field(field, "octets", &mut self.octets),
+            7 => reader.field(field, "shorts", &mut self.shorts),
+            8 => reader.field(field, "doubles", &mut self.doubles),
+            9 => reader.field(field, "names", &mut self.names),
+            10 => reader.field(field, "ratios", &mut self.ratios),
+            11 => reader.field(field, "rows", &mut self.rows),
+            12 => reader.field(field, "tree", &mut self.tree),
+            13 => reader.field(field, "inner", &mut self.inner),
+            14 => reader.field(field, "nodes", &mut self.nodes),
             _ => reader.skip(field),
         })
     }
+
+    crate::detach_fields!(blob, text, names, tree, inner, nodes);
 }

@@ -1,0 +1,205 @@
+//! Sends a call again when an attempt at it failed, or when it takes longer than most.
+//!
+//! Three things keep this from doing harm. A call that may have been executed is only sent again if it is idempotent.
+//! All calls together have a [`Budget`], so that a failing peer does not get a multiple of its load. And calls made on
+//! behalf of a retry are not retried themselves, so that the attempts of several hops don't multiply.
+
+mod budget;
+mod config;
+mod future;
+mod latency;
+mod plan;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use tower::{Layer, Service};
+
+pub use budget::Budget;
+pub use config::{Backoff, BackupConfig, BackupDelay, RetryConfig};
+pub use future::RetryFuture;
+
+use super::{Classify, Describe, PerMethod, Route, Rpc, Setting, dice::Dice, now, table::Table};
+use future::Again;
+use latency::Latency;
+use plan::{Plan, Purse};
+
+/// Sends calls again, as its [`RetryConfig`] says.
+#[derive(Clone, Debug)]
+pub struct RetryLayer<C = Rpc> {
+    shared: Arc<Shared<C>>,
+}
+
+/// What all calls share.
+pub(super) struct Shared<C> {
+    config: Setting<PerMethod<RetryConfig>>,
+    budget: Arc<Budget>,
+    backups: Budget,
+    classify: C,
+    dice: Dice,
+    latencies: Table<Mutex<Latency>>,
+}
+
+impl RetryLayer {
+    /// Retries as `config` says, a fifth of the calls at most.
+    pub fn new(config: impl Into<Setting<PerMethod<RetryConfig>>>) -> Self {
+        RetryLayer::with(config, Rpc::default(), Arc::default())
+    }
+}
+
+impl<C> RetryLayer<C> {
+    /// Retries calls of any type, which `classify` understands, while there is something left in the budget.
+    pub fn with(
+        config: impl Into<Setting<PerMethod<RetryConfig>>>,
+        classify: C,
+        budget: Arc<Budget>,
+    ) -> Self {
+        let shared = Shared {
+            config: config.into(),
+            budget,
+            backups: Budget::new(0, 0),
+            classify,
+            dice: Dice::default(),
+            latencies: Table::default(),
+        };
+        RetryLayer { shared: Arc::new(shared) }
+    }
+}
+
+impl<S: Clone, C> Layer<S> for RetryLayer<C> {
+    type Service = Retry<S, C>;
+
+    fn layer(&self, inner: S) -> Retry<S, C> {
+        let spare = Arc::new(Mutex::new(inner.clone()));
+        Retry { inner, spare, shared: self.shared.clone() }
+    }
+}
+
+/// Service of [`RetryLayer`].
+#[derive(Debug)]
+pub struct Retry<S, C = Rpc> {
+    inner: S,
+    /// Never made ready, and cloned for further attempts: a clone per call would cost calls that need none.
+    spare: Arc<Mutex<S>>,
+    shared: Arc<Shared<C>>,
+}
+
+impl<S: Clone, C> Clone for Retry<S, C> {
+    fn clone(&self) -> Self {
+        Retry { inner: self.inner.clone(), spare: self.spare.clone(), shared: self.shared.clone() }
+    }
+}
+
+impl<S, Req, C> Service<Req> for Retry<S, C>
+where
+    S: Service<Req> + Clone,
+    Req: Clone,
+    C: Describe<Req> + Classify<S::Response, S::Error>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = RetryFuture<S, Req, C>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Req) -> Self::Future {
+        let shared = &*self.shared;
+        shared.budget.deposit();
+        let rules = shared.rules(&request);
+        let route = shared.classify.route(&request);
+        let config = rules.get(route);
+        let chained = shared.classify.attempt(&request).is_some_and(|attempt| attempt.chained);
+        if config.attempts_max <= 1 || (chained && !config.chained) {
+            return RetryFuture::once(self.inner.call(request));
+        }
+        let now = now();
+        let latency = shared.latency(config, route);
+        let backup_delay = shared.backup_delay(config, latency.as_deref(), now);
+        let idempotent = shared.classify.is_idempotent(&request);
+        let plan = Plan::begin(config, idempotent, backup_delay, now);
+        if let Some(attempt) = shared.classify.attempt_mut(&mut request) {
+            attempt.tried.get_or_insert_default();
+        }
+        let copy = request.clone();
+        let first = self.inner.call(request);
+        let (spare, shared) = (self.spare.clone(), self.shared.clone());
+        RetryFuture::new(first, Again::new(spare, shared, copy, rules, plan, latency, now))
+    }
+}
+
+/// What holds for one call.
+pub(super) enum Rules {
+    Own(Arc<RetryConfig>),
+    Common(Arc<PerMethod<RetryConfig>>),
+}
+
+impl Rules {
+    pub(super) fn get(&self, route: Route<'_>) -> &RetryConfig {
+        match self {
+            Rules::Own(config) => config,
+            Rules::Common(configs) => configs.get(route),
+        }
+    }
+}
+
+impl<C> Shared<C> {
+    fn rules<Req>(&self, request: &Req) -> Rules
+    where
+        C: Describe<Req>,
+    {
+        match self.classify.retry_config(request) {
+            Some(own) => Rules::Own(own.clone()),
+            None => Rules::Common(self.config.get()),
+        }
+    }
+
+    fn purse(&self) -> Purse<'_> {
+        Purse { all: &self.budget, backups: &self.backups }
+    }
+
+    /// The durations of the method's calls, if they matter.
+    fn latency(&self, config: &RetryConfig, route: Route<'_>) -> Option<Arc<Mutex<Latency>>> {
+        let backup = config.backup.as_ref()?;
+        self.backups.set_percent(backup.percent_max);
+        self.backups.deposit();
+        let measured = matches!(backup.delay, BackupDelay::Percentile { .. });
+        measured.then(|| self.latencies.get(route, |_| Mutex::default()))
+    }
+
+    fn backup_delay(
+        &self,
+        config: &RetryConfig,
+        latency: Option<&Mutex<Latency>>,
+        now: Instant,
+    ) -> Option<Duration> {
+        match config.backup.as_ref()?.delay {
+            BackupDelay::Fixed(delay) => Some(delay),
+            BackupDelay::Percentile { percent, min } => {
+                let delay = lock(latency?).percentile(percent, now);
+                delay.map(|delay| delay.max(min))
+            }
+        }
+    }
+}
+
+impl<C> fmt::Debug for Shared<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("config", &self.config)
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! What goes before the body of a message, as bytes that are written again and again.
+//!
+//! Two calls of one method differ in two sequence ids, the total length and the budget. Where these have fixed places,
+//! only they are written anew.
+
+use std::ops::Range;
+
+use volo_core::{Body, Result, Size, Span};
+
+use super::{
+    Dialect, Framing, Outgoing, Protocol,
+    error::unwritable,
+    framed,
+    outgoing::{check_size, encode_body, size_body},
+    ttheader,
+};
+use crate::Limits;
+
+/// The front of a message in TTHeader with Binary.
+#[derive(Debug)]
+pub struct Front {
+    bytes: Vec<u8>,
+    /// Where the text of the header's last integer key is.
+    text: Range<usize>,
+}
+
+impl Front {
+    /// Whether the numbers have fixed places in this dialect.
+    pub fn suits(dialect: Dialect) -> bool {
+        dialect == Dialect::new(Framing::TtHeader, Protocol::Binary)
+    }
+
+    /// The front of `outgoing`, in whose header the text of the last integer key has `text_len` bytes that may be
+    /// replaced. `None` if the places of what changes are not fixed, or the front can't be written.
+    pub fn of(outgoing: &Outgoing<'_>, text_len: usize, limits: &Limits) -> Option<Self> {
+        let Outgoing { dialect, header, head, .. } = outgoing;
+        if !Front::suits(*dialect) || header.checksum {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        let written = header.write(0, dialect.protocol, 0, limits.header_max, &mut bytes).ok()?;
+        head.write(dialect.protocol, &mut bytes).ok()?;
+        let text = written.end.checked_sub(text_len)?..written.end;
+        Some(Front { bytes, text })
+    }
+
+    /// How long the text is that may be replaced.
+    pub fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// As [`Outgoing::size`].
+    ///
+    /// # Errors
+    /// As [`Outgoing::size`].
+    pub fn size(&self, body: &Body, link_min: usize, limits: &Limits) -> Result<Size> {
+        let size = size_body(body, Protocol::Binary, link_min)?.plus(self.bytes.len());
+        check_size(size, limits)
+    }
+
+    /// Writes the frame of exactly that `size` into a fresh span; `text` must have the length of the one it replaces.
+    ///
+    /// # Errors
+    /// As [`Outgoing::encode`].
+    pub fn encode(
+        &self,
+        sequence_id: i32,
+        text: &[u8],
+        body: &Body,
+        size: Size,
+        span: &mut Span<'_>,
+    ) -> Result<()> {
+        if text.len() != self.text.len() {
+            return Err(unwritable(format!(
+                "{} bytes of text in the place of {}",
+                text.len(),
+                self.text.len()
+            )));
+        }
+        let sequence_id = sequence_id.to_be_bytes();
+        span.put_slice(&self.bytes);
+        span.patch(0, &framed::length(size.total())?);
+        span.patch(ttheader::SEQUENCE_ID, &sequence_id);
+        span.patch(self.text.start, text);
+        span.patch(self.bytes.len() - sequence_id.len(), &sequence_id);
+        encode_body(body, Protocol::Binary, span);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use volo_core::{DecodeLimits, Raw, span::OutBuf};
+
+    use super::*;
+    use crate::wire::{Header, MessageHead, MessageKind};
+
+    const DIALECT: Dialect = Dialect::new(Framing::TtHeader, Protocol::Binary);
+    const LINK_MIN: usize = 100;
+
+    fn written(size: Result<Size>, encode: impl Fn(Size, &mut Span<'_>) -> Result<()>) -> Vec<u8> {
+        let (mut out, size) = (OutBuf::default(), size.unwrap());
+        out.write(size, LINK_MIN, &mut |span| encode(size, span)).unwrap();
+        out.to_vec()
+    }
+
+    fn header(budget: Option<&'static str>) -> Header {
+        let mut header = Header { flags: 1, ..Header::default() };
+        header.strings.push(("isn".into(), "Echo".into()));
+        header.integers.push((9, "ping".into()));
+        header.integers.extend(budget.map(|budget| (12, budget.into())));
+        header
+    }
+
+    #[test]
+    fn a_known_front_writes_what_a_fresh_one_would() {
+        let limits = Limits::default();
+        let decode = DecodeLimits { depth_max: 0, memory_max: 0 };
+        for (learned, written_later) in [(Some("100"), Some("999")), (Some("7"), Some("8")), (None, None)] {
+            for len in [1, 50, 1000] {
+                let bytes = Bytes::from(vec![7; len]);
+                let body = Body::Raw(Raw { format: Protocol::Binary.format(), bytes, limits: decode });
+                let head = |number| MessageHead::new(MessageKind::Call, "ping", number);
+                let (first, later) = (header(learned), header(written_later));
+                let text = written_later.unwrap_or_default();
+                let outgoing = Outgoing { dialect: DIALECT, header: &first, head: &head(0), body: &body };
+                let front = Front::of(&outgoing, text.len(), &limits).unwrap();
+                let outgoing = Outgoing { dialect: DIALECT, header: &later, head: &head(-7), body: &body };
+                let fresh =
+                    written(outgoing.size(LINK_MIN, &limits), |size, span| outgoing.encode(size, span));
+                let known = written(front.size(&body, LINK_MIN, &limits), |size, span| {
+                    front.encode(-7, text.as_bytes(), &body, size, span)
+                });
+                assert_eq!(known, fresh);
+            }
+        }
+    }
+
+    #[test]
+    fn limits_hold_and_a_text_of_another_length_is_refused() {
+        let (header, head) = (header(Some("100")), MessageHead::new(MessageKind::Call, "ping", 1));
+        let decode = DecodeLimits { depth_max: 0, memory_max: 0 };
+        let body =
+            Body::Raw(Raw { format: Protocol::Binary.format(), bytes: vec![0; 100].into(), limits: decode });
+        let outgoing = Outgoing { dialect: DIALECT, header: &header, head: &head, body: &body };
+        let mut limits = Limits::default();
+        let front = Front::of(&outgoing, 3, &limits).unwrap();
+        limits.message_max = 100;
+        let error = front.size(&body, LINK_MIN, &limits).unwrap_err().to_string();
+        assert!(error.ends_with("passes message_max of 100"), "{error}");
+        limits.header_max = 8;
+        assert!(Front::of(&outgoing, 3, &limits).is_none());
+
+        let size = front.size(&body, LINK_MIN, &Limits::default()).unwrap();
+        let mut out = OutBuf::default();
+        let text = b"1000".as_slice();
+        assert!(out.write(size, LINK_MIN, &mut |span| front.encode(1, text, &body, size, span)).is_err());
+    }
+}
