@@ -12,7 +12,7 @@ use std::{
 use faststr::FastStr;
 use tokio::{sync::Semaphore, task::JoinSet};
 use volo_core::{BoxError, pool::PoolConfig};
-use volo_thrift::{client::Governance, CallOpt, ClientBuilder, ClientError, Limits};
+use volo_thrift::{CallOpt, ClientBuilder, ClientError, Limits, client::Governance};
 
 use crate::{
     idl::{Item, Node, TortureServiceClient, TortureServiceRefuseException},
@@ -200,7 +200,8 @@ impl Victim {
 fn client(mode: &str, proxy: &Proxy) -> TortureServiceClient {
     let mut limits = Limits::default();
     limits.frame_timeout = FRAME_TIMEOUT;
-    let builder = ClientBuilder::new("torture").governance(Governance::none())
+    let builder = ClientBuilder::new("torture")
+        .governance(Governance::none())
         .address(proxy.address)
         .limits(limits)
         .rpc_timeout(PATIENCE)

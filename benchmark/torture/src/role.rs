@@ -209,7 +209,8 @@ pub const MODES: [(&str, Setting); 6] = [
 fn client(address: &str) -> ClientBuilder<TortureServiceClient> {
     let mut limits = Limits::default();
     limits.message_max = 1 << 20;
-    ClientBuilder::new("torture").governance(Governance::none())
+    ClientBuilder::new("torture")
+        .governance(Governance::none())
         .governance(Governance::none())
         .address(address)
         .limits(limits)

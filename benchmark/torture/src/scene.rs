@@ -34,7 +34,8 @@ impl Scene {
 
     /// A client of it with much patience; the suite sets what matters to it.
     pub fn client(&self) -> ClientBuilder<TortureServiceClient> {
-        ClientBuilder::new("torture").governance(Governance::none())
+        ClientBuilder::new("torture")
+            .governance(Governance::none())
             .address(self.server.address)
             .rpc_timeout(Duration::from_secs(20))
             .connect_timeout(Duration::from_secs(5))

@@ -15,7 +15,7 @@ use std::{
 use faststr::FastStr;
 use tokio::task::JoinSet;
 use volo_core::BoxError;
-use volo_thrift::{client::Governance, ClientBuilder, ClientError};
+use volo_thrift::{ClientBuilder, ClientError, client::Governance};
 
 use crate::{
     cancel::describe,
@@ -264,7 +264,8 @@ async fn go_wrong(client: &TortureServiceClient, address: SocketAddr, random: &m
 
 /// Calls through a proxy that does something to a third of them. Only a wrong answer is a fault of ours then.
 async fn disturb(proxy: Proxy, worker: u64, tally: Arc<Tally>, pause: Pause, stop: Arc<AtomicBool>) {
-    let client: TortureServiceClient = ClientBuilder::new("torture").governance(Governance::none())
+    let client: TortureServiceClient = ClientBuilder::new("torture")
+        .governance(Governance::none())
         .address(proxy.address)
         .rpc_timeout(Duration::from_millis(100))
         .connect_timeout(Duration::from_secs(2))
