@@ -217,7 +217,7 @@ fn client(mode: &str, proxy: &Proxy) -> TortureServiceClient {
 
 /// One of the calls; they differ in method, in size and in what they hold.
 enum Call {
-    Tree(Node),
+    Tree(Box<Node>),
     Echo(FastStr),
     /// Answered with a declared exception.
     Refuse(FastStr),
@@ -228,14 +228,14 @@ impl Call {
         match number % 5 {
             3 => Call::Echo(text(&mut Random::new(number), number)),
             4 => Call::Refuse(text(&mut Random::new(number), number)),
-            _ => Call::Tree(node(number)),
+            _ => Call::Tree(Box::new(node(number))),
         }
     }
 
     /// Whether the answer was right; `None` is an error.
     async fn outcome(&self, client: &TortureServiceClient) -> Option<bool> {
         match self {
-            Call::Tree(node) => client.tree(node.clone()).await.ok().map(|answer| answer == *node),
+            Call::Tree(node) => client.tree(Node::clone(node)).await.ok().map(|answer| answer == **node),
             Call::Echo(text) => client.echo(text.clone()).await.ok().map(|answer| answer == *text),
             Call::Refuse(text) => match client.refuse(text.clone()).await {
                 Err(ClientError::Exception(TortureServiceRefuseException::Refused(refused))) => {

@@ -149,7 +149,6 @@ async fn loaded(mode: &'static str, shutdowns: u64, report: &mut Report) -> Resu
 fn client(mode: &str, address: SocketAddr) -> TortureServiceClient {
     let builder = ClientBuilder::new("torture")
         .governance(Governance::none())
-        .governance(Governance::none())
         .address(address)
         .rpc_timeout(Duration::from_secs(5))
         .connect_timeout(Duration::from_secs(2));

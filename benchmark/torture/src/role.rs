@@ -211,7 +211,6 @@ fn client(address: &str) -> ClientBuilder<TortureServiceClient> {
     limits.message_max = 1 << 20;
     ClientBuilder::new("torture")
         .governance(Governance::none())
-        .governance(Governance::none())
         .address(address)
         .limits(limits)
         .rpc_timeout(Duration::from_millis(400))
