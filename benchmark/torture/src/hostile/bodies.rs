@@ -7,7 +7,7 @@
 use volo_thrift::protocol::Protocol;
 
 use super::{
-    MEBIBYTE, Row,
+    Row,
     bytes::{HUGE, HUGE_VARINT, MOST_VARINT, both, compact_node, framed, head, node, tree, ttheader},
 };
 
