@@ -3,12 +3,16 @@
 //! Exit status: 0 fine, 1 findings, 2 bad usage or unreadable input.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod say;
+
 mod cmd;
 mod config_edit;
 mod framework;
 mod git;
 mod paths;
 mod project;
+mod remote;
 mod report;
 mod scaffold;
 mod sync;
@@ -21,7 +25,7 @@ use clap::{Parser, Subcommand};
 
 /// From nothing to a tested Thrift service, and everything around an IDL.
 #[derive(Debug, Parser)]
-#[command(name = "volo", version, about, help_template = HELP)]
+#[command(name = "volo", version, help_template = HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -36,6 +40,9 @@ enum Command {
     Fmt(cmd::fmt::Args),
     Breaking(cmd::breaking::Args),
     Gen(cmd::generate::Args),
+    Call(cmd::call::Args),
+    List(cmd::list::ListArgs),
+    Describe(cmd::list::DescribeArgs),
     Completions(cmd::completions::Args),
 }
 
@@ -56,6 +63,11 @@ const HELP: &str = "\
   breaking     Say whether a change breaks peers that know the one before
   gen          Generate Rust code
 
+\x1b[1mA running server\x1b[0m
+  call         Call a method with arguments in JSON
+  list         List services and methods
+  describe     Show types and comments, or the whole IDL
+
 \x1b[1mThe shell\x1b[0m
   completions  Write completions for bash, zsh, fish, …
   help         Explain a command
@@ -68,9 +80,10 @@ const HELP: &str = "\
   volo init shop idl/shop.thrift      the same for an IDL of your own
   volo check                          before a build
   volo breaking HEAD idl              before a commit
+  volo call 127.0.0.1:8080 GetItem    a call, its arguments with -d '{…}'
 
 Exit status: 0 fine, 1 something to mend, 2 bad usage or something unreadable.
-Nothing uses the network but `volo idl add --git` and `volo idl update`.
+Nothing uses the network but `volo idl add --git`, `volo idl update` and the commands for a running server.
 ";
 
 fn main() -> ExitCode {
@@ -82,6 +95,9 @@ fn main() -> ExitCode {
         Command::Fmt(args) => cmd::fmt::run(&args),
         Command::Breaking(args) => cmd::breaking::run(&args),
         Command::Gen(args) => cmd::generate::run(&args),
+        Command::Call(args) => cmd::call::run(&args),
+        Command::List(args) => cmd::list::list(&args),
+        Command::Describe(args) => cmd::list::describe(&args),
         Command::Completions(args) => cmd::completions::run::<Cli>(&args),
     }
     .into()

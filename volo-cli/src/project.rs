@@ -1,6 +1,6 @@
 //! The project that a command is called in.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use volo_codegen::config::{Config, Parsed};
 use volo_codegen::source::FileSource;
@@ -57,11 +57,26 @@ impl Project {
         let entries = self.config.entries.iter();
         let load_entry = |entry: &volo_codegen::config::Entry| {
             let plan = entry.plan(&self.directory);
-            let roots: Vec<&str> = plan.roots.iter().map(String::as_str).collect();
-            load(&roots, &FileSource::new(plan.include_dirs))
+            let roots: Vec<String> = plan.roots.iter().map(|root| shorter(root)).collect();
+            let roots: Vec<&str> = roots.iter().map(String::as_str).collect();
+            load(&roots, &FileSource::new(plan.include_dirs.iter().map(|dir| shorter(dir))))
         };
         entries.map(load_entry).collect()
     }
+}
+
+/// The same path without detours such as `volo-gen/..`, if it leads to the same place: links may turn off.
+fn shorter(path: &str) -> String {
+    let mut short = PathBuf::new();
+    for part in Path::new(path).components() {
+        let returns = part == Component::ParentDir;
+        match short.components().next_back() {
+            Some(Component::Normal(_)) if returns => drop(short.pop()),
+            _ => short.push(part),
+        }
+    }
+    let same = short.canonicalize().ok() == Path::new(path).canonicalize().ok();
+    if same { short.display().to_string() } else { path.to_owned() }
 }
 
 /// The nearest `volo.yml`, by a relative path, which reads better in messages.

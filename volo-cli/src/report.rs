@@ -1,6 +1,6 @@
 //! How findings reach the user: rendered for people, or as data for editors and CI.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use serde_json::json;
 use volo_codegen::Loaded;
@@ -120,12 +120,17 @@ pub(crate) fn write_all(format: Format, all: &[Loaded]) {
             let objects = all.iter().flat_map(|loaded| {
                 loaded.diagnostics.iter().map(|diagnostic| object(diagnostic, &loaded.sources))
             });
-            println!("{:#}", objects.collect::<serde_json::Value>());
+            say!("{:#}", objects.collect::<serde_json::Value>());
         }
         Format::Github => {
-            all.iter().for_each(|loaded| print!("{}", github(&loaded.diagnostics, &loaded.sources)));
+            all.iter().for_each(|loaded| put(&github(&loaded.diagnostics, &loaded.sources)));
         }
     }
+}
+
+/// Writes text to stdout; whoever reads it may have gone.
+pub(crate) fn put(text: &str) {
+    drop(std::io::stdout().write_all(text.as_bytes()));
 }
 
 /// A finding as a JSON object; lines and columns count from 1.

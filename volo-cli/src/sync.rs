@@ -99,16 +99,20 @@ pub(crate) fn plan(files: &[File], services: &[ServiceOutline]) -> Result<Plan, 
             None => {}
         }
     }
+    let other = blocks.iter().find(|block| services.iter().any(|service| serves(block, service)));
     for service in services.iter().filter(|service| !blocks.iter().any(|block| serves(block, service))) {
-        planner.add_service(service, &blocks)?;
+        planner.add_service(service, other)?;
     }
     planner.finish()
 }
 
+/// Whether a block is for that service's trait, as far as its path tells: traits of other crates may have its name.
 fn serves(block: &Block, service: &ServiceOutline) -> bool {
+    let full = format!("{}::{}", service.module, service.service);
     match block.path.split_once("::") {
-        Some(("volo_gen", _)) => block.path == format!("{}::{}", service.module, service.service),
-        _ => block.path.rsplit("::").next() == Some(service.service.as_str()),
+        None => block.path == service.service,
+        Some(("self" | "super" | "crate", rest)) => rest.rsplit("::").next() == Some(&service.service),
+        Some(_) => full == block.path || full.ends_with(&format!("::{}", block.path)),
     }
 }
 
@@ -168,14 +172,14 @@ impl Planner<'_> {
         };
     }
 
-    /// Appends a block to the library, for the type that has the other handlers.
-    fn add_service(&mut self, service: &ServiceOutline, blocks: &[Block]) -> Result<(), String> {
+    /// Appends a block where the `other` handlers are, else to the library.
+    fn add_service(&mut self, service: &ServiceOutline, other: Option<&Block>) -> Result<(), String> {
         let library = self.files.iter().position(|file| file.path == "src/lib.rs");
-        let file = blocks.first().map(|block| block.file).or(library);
+        let file = other.map(|block| block.file).or(library);
         let Some(file) = file else {
             return Err(format!("no src/lib.rs to put the handlers of `{}` into", service.name));
         };
-        let holder = blocks.first().map_or("S", |block| block.holder.as_str());
+        let holder = other.map_or("S", |block| block.holder.as_str());
         let text = &self.files[file].text;
         let block = handlers(service, holder, &mut self.imports[file]);
         let gap = if text.ends_with('\n') || text.is_empty() { "\n" } else { "\n\n" };
@@ -330,6 +334,18 @@ mod tests {
         let text = &plan.files[0].text;
         assert!(text.contains("for S {\n    async fn one(&self)"), "{text}");
         assert!(text.ends_with("}\n\nimpl volo_gen::a::More for S {}\n"), "{text}");
+    }
+
+    #[test]
+    fn traits_of_other_crates_are_left_alone() {
+        let source = "use tower::Service;\nuse volo_gen::a as shop;\nimpl Service for Layer {}\n\
+            impl std::fmt::Display for Layer {}\nimpl shop::Items for Handler {}\n";
+        let idl = "service Items {} service Service { void one() } service Display { void two() }";
+        let plan = plan(&library(source), &services(idl)).unwrap();
+        let text = &plan.files[0].text;
+        assert!(text.starts_with(source), "{text}");
+        assert!(text.contains("impl volo_gen::a::Service for Handler {"), "{text}");
+        assert!(text.contains("impl volo_gen::a::Display for Handler {"), "{text}");
     }
 
     #[test]

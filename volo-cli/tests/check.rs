@@ -55,6 +55,7 @@ fn in_a_project_check_knows_its_files() {
     let ran = volo(&project.join("src"), &["check"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("did you mean `Item`?"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(" ../idl/item.thrift:16:17 "), "{}", ran.stderr);
 }
 
 #[test]

@@ -5,23 +5,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A point that a call passes on its way.
+/// A point that a call passes on its way. From `Encoded` to its end a call waits for its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// A client has a connection for it, or a place in the queue of one.
+    /// A client has a connection for it, with room in its buffer.
     Connected,
     /// A client has encoded it.
     Encoded,
-    /// A client has the frame of the reply.
-    Received,
     /// A server has decoded the arguments; the handler begins.
     Decoded,
     /// A server's handler is done.
     Handled,
 }
 
-const COUNT: usize = 5;
+const COUNT: usize = 4;
 
 /// The stages that a call has reached, relative to its start.
 ///
@@ -78,6 +76,6 @@ mod tests {
         stages.mark(Stage::Handled);
         stages.set_request_bytes(0);
         assert!(stages.reached(Stage::Connected) <= stages.reached(Stage::Handled));
-        assert_eq!((stages.reached(Stage::Received), stages.request_bytes()), (None, Some(0)));
+        assert_eq!((stages.reached(Stage::Decoded), stages.request_bytes()), (None, Some(0)));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use volo_core::{Body, Context, Outcome, Request, Response};
+use volo_core::{Body, Context, Outcome, Request, Response, Stage};
 
 use crate::{
     ApplicationException, ApplicationKind, HandlerFuture, ServerError,
@@ -24,7 +24,9 @@ where
 {
     Box::pin(async move {
         let (context, Typed(args)) = request.into_args::<Typed<A>>()?;
+        mark(&context, Stage::Decoded);
         let (context, result) = context.scope(handler(args)).await;
+        mark(&context, Stage::Handled);
         Ok(match result {
             Ok(value) => result_of(context, MethodResult::<T, E>::Ok(value), Outcome::Success),
             Err(ServerError::Exception(exception)) => {
@@ -41,6 +43,12 @@ where
             Err(ServerError::Application(exception)) => failure(context, exception),
         })
     })
+}
+
+fn mark(context: &Context, stage: Stage) {
+    if let Some(stages) = context.stages() {
+        stages.mark(stage);
+    }
 }
 
 fn result_of<T: Success, E: Exceptions>(

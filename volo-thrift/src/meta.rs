@@ -267,6 +267,14 @@ pub fn write_reply(
     }
 }
 
+/// Whether [`write_reply`] writes nothing but the kind.
+pub fn is_plain_reply(context: &Context, notes: &Notes) -> bool {
+    notes.biz.is_none()
+        && !notes.closing
+        && !notes.not_executed
+        && context.metainfo().is_none_or(|metainfo| metainfo.backward.is_empty())
+}
+
 fn write_backward(header: &mut Header, metainfo: &Metainfo, form: BackwardForm) {
     for (key, value) in metainfo.backward.iter() {
         let bare = form != BackwardForm::Prefixed && !keys::is_reserved(key);

@@ -57,14 +57,14 @@ async fn a_call_says_who_whom_until_when_and_with_what() {
     assert_eq!(result.unwrap(), 7);
     let header = call.header.unwrap();
     let integers: Vec<_> = header.integers.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    let [method, kind, from, to, (12, budget), connect] = integers[..] else { panic!("{integers:?}") };
+    let [method, kind, from, to, connect, (12, budget)] = integers[..] else { panic!("{integers:?}") };
     assert_eq!((method, kind, from, to), ((9, "echo"), (22, "1"), (3, "shop"), (6, "echo")));
     assert_eq!(connect, (17, "4500"));
     assert!((1..=1000).contains(&budget.parse().unwrap()), "{budget}");
     let known =
         [("isn", "Echo"), ("RPC_PERSIST_P", "1"), ("RPC_TRANSIT_T", "2"), ("volo-announce", "farewell")];
     let expected = strings(&known).strings;
-    assert_eq!((header.strings, header.acl_token.as_deref()), (expected, Some("tok")));
+    assert_eq!((header.strings.clone(), header.acl_token.as_deref()), (expected, Some("tok")));
 }
 
 #[tokio::test]

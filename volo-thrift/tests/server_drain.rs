@@ -172,18 +172,21 @@ async fn a_client_of_ours_is_told_that_what_has_no_answer_was_not_executed() {
     let mut running = Running::start(server);
     let (mut ours, stranger) = (announced(&running).await, running.connect(TTHEADER).await);
     let (mut silent, mut waiting) = (announced(&running).await, announced(&running).await);
+    let mut asked = running.connect(TTHEADER).await;
+    asked.header.strings.push((meta::keys::HELLO.into(), meta::Hello::QUESTION));
+    assert_eq!(asked.call("echo", 1, "who are you?").await.id, 1);
     running.stop();
     tokio::time::sleep(Duration::from_millis(60)).await;
     ours.send(MessageKind::Call, "echo", 2, "too late").await;
     waiting.link.write(Size::inline(2), &mut half).unwrap(); // never to be completed
-    for caller in [&mut ours, &mut silent, &mut waiting] {
+    for caller in [&mut ours, &mut silent, &mut waiting, &mut asked] {
         let last = caller.answer().await;
         let known = (last.id, last.notes.closing, last.notes.not_executed);
         assert_eq!(known, (0, true, true));
         assert_eq!(caller.receive().await.unwrap(), None);
     }
     leave(stranger).await; // without a word it might not know
-    drop((ours, silent, waiting));
+    drop((ours, silent, waiting, asked));
     running.task.await.unwrap();
     assert!(!probe.journal.lines().contains(&"echo too late".to_owned()));
 }

@@ -16,8 +16,8 @@ use crate::report::{self, Format};
 /// Says whether a change of an IDL breaks peers that know the one before.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-OLD and NEW are files, directories or git commits. A commit alone means the other path at that commit;
-COMMIT:PATH names another one.
+OLD and NEW are files, directories or git commits. A commit alone means the other
+path at that commit; COMMIT:PATH names another one.
 
   volo breaking HEAD idl                   what I am about to commit
   volo breaking v1.2.0 idl/shop.thrift     since a release
@@ -136,13 +136,16 @@ fn write(format: Format, changes: &[Change], old: &Loaded, new: &Loaded) {
     };
     match format {
         Format::Human => {
-            for change in changes {
+            for (at, change) in changes.iter().enumerate() {
+                if at > 0 {
+                    eprintln!();
+                }
                 let mut diagnostic = change.diagnostic.clone();
                 diagnostic.notes.push(format!("noticed by users of: {}", level_text(change.level)));
                 report::show(&[diagnostic], sources(change));
             }
             if changes.is_empty() {
-                println!("Nobody notices.");
+                say!("Nobody notices.");
             }
         }
         Format::Json => {
@@ -152,11 +155,11 @@ fn write(format: Format, changes: &[Change], old: &Loaded, new: &Loaded) {
                 object["side"] = json!(if change.side == Side::New { "new" } else { "old" });
                 object
             });
-            println!("{:#}", objects.collect::<serde_json::Value>());
+            say!("{:#}", objects.collect::<serde_json::Value>());
         }
         Format::Github => {
             for change in changes {
-                print!("{}", report::github(std::slice::from_ref(&change.diagnostic), sources(change)));
+                report::put(&report::github(std::slice::from_ref(&change.diagnostic), sources(change)));
             }
         }
     }

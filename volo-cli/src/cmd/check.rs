@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Status {
     let files: usize = all.iter().map(|loaded| loaded.sources.len()).sum();
     let findings: usize = all.iter().map(|loaded| loaded.diagnostics.len()).sum();
     if args.format == Format::Human && findings == 0 {
-        println!("{files} file{}: nothing to mend", if files == 1 { "" } else { "s" });
+        say!("{files} file{}: nothing to mend", if files == 1 { "" } else { "s" });
     }
     let worst = all.iter().map(|loaded| report::status_of(&loaded.diagnostics));
     let worst = worst.fold(Status::Fine, Status::worse);

@@ -1,6 +1,6 @@
 //! `volo fmt`: IDL files in one layout.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use volo_codegen::{Formatted, format};
@@ -46,7 +46,7 @@ fn format_file(path: &str, check: bool) -> Status {
     if new == old {
         return Status::Fine;
     }
-    println!("{path}");
+    say!("{path}");
     if check {
         return Status::Findings;
     }
@@ -69,6 +69,6 @@ fn run_stdin(check: bool) -> Status {
     if check {
         return if new == old { Status::Fine } else { Status::Findings };
     }
-    print!("{new}");
+    drop(std::io::stdout().write_all(new.as_bytes()));
     Status::Fine
 }

@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Status {
             eprintln!("error: can't write {}: {error}", path.display());
             return Status::Unusable;
         }
-        println!("{}", path.display());
+        say!("{}", path.display());
     }
     Status::Fine
 }

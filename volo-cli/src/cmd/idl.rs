@@ -105,7 +105,7 @@ fn add(project: Project, args: &AddArgs) -> Result<Status, Status> {
         fetched.place(&copy).map_err(|message| report::unusable(&message))?;
     }
     write(&project, &text)?;
-    println!("added {} of {} at {}", args.path, repo.name, repo.lock.as_deref().unwrap_or(&repo.reference));
+    say!("added {} of {} at {}", args.path, repo.name, repo.lock.as_deref().unwrap_or(&repo.reference));
     Ok(Status::Fine)
 }
 
@@ -119,7 +119,7 @@ fn add_local(project: Project, entry: &Entry, args: &AddArgs) -> Result<Status, 
     refuse_twice(entry, &service)?;
     let text = edit(&project.text, &entry.name, &Edit::AddService(&service))?;
     write(&project, &text)?;
-    println!("added {}", service.path);
+    say!("added {}", service.path);
     Ok(Status::Fine)
 }
 
@@ -200,12 +200,12 @@ fn list(project: &Project, as_json: bool) -> Status {
                     format!("  from {} at {} ({lock})", repo.url, repo.reference)
                 });
                 let missing = if is_there { "" } else { "  MISSING" };
-                println!("{}: {}{from}{missing}", entry.name, service.path);
+                say!("{}: {}{from}{missing}", entry.name, service.path);
             }
         }
     }
     if as_json {
-        println!("{:#}", json!(objects));
+        say!("{:#}", json!(objects));
     }
     Status::Fine
 }
@@ -229,7 +229,7 @@ fn remove(project: Project, path: &str) -> Result<Status, Status> {
         text = edit(&text, &entry.name, &Edit::RemoveRepo(&repo.name))?;
     }
     write(&project, &text)?;
-    println!("removed {path}");
+    say!("removed {path}");
     let elsewhere = |repo: &Repo| {
         let others = project.config.entries.iter().filter(|other| other.name != entry.name);
         others.flat_map(|other| &other.repos).any(|other| other.name == repo.name)
@@ -237,7 +237,7 @@ fn remove(project: Project, path: &str) -> Result<Status, Status> {
     if let Some(repo) = unused.filter(|repo| !elsewhere(repo)) {
         let copy = copy_of(&project, &repo.name);
         if copy.is_dir() && std::fs::remove_dir_all(&copy).is_ok() {
-            println!("removed {}", copy.display());
+            say!("removed {}", copy.display());
         }
     }
     Ok(Status::Fine)
@@ -255,7 +255,7 @@ fn update(project: Project, names: &[String]) -> Result<Status, Status> {
         return Err(report::unusable(&format!("no repository `{unknown}` in volo.yml")));
     }
     if all.is_empty() {
-        println!("volo.yml names no repository.");
+        say!("volo.yml names no repository.");
     }
     let mut text = project.text.clone();
     for (entry, repo) in all {
@@ -265,13 +265,13 @@ fn update(project: Project, names: &[String]) -> Result<Status, Status> {
         let (new, copy) = (fetched.commit.clone(), copy_of(&project, &repo.name));
         let old = repo.lock.as_deref().unwrap_or("nothing");
         if old == new && copy.is_dir() {
-            println!("{}: {} is the newest", repo.name, short(&new));
+            say!("{}: {} is the newest", repo.name, short(&new));
             continue;
         }
         text = edit(&text, &entry.name, &Edit::Lock(&repo.name, &new))?;
         fetched.place(&copy).map_err(unusable)?;
         write(&project, &text)?;
-        println!("{}: {} → {}", repo.name, short(old), short(&new));
+        say!("{}: {} → {}", repo.name, short(old), short(&new));
     }
     Ok(Status::Fine)
 }

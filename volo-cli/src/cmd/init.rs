@@ -58,7 +58,7 @@ struct Idl {
 pub(crate) fn run(args: &Args) -> Status {
     match prepare(args) {
         Ok(files) if args.dry_run => {
-            println!("`{}` would get {} files:\n", args.name, files.len());
+            say!("`{}` would get {} files:\n", args.name, files.len());
             list(&files);
             Status::Fine
         }
@@ -69,9 +69,7 @@ pub(crate) fn run(args: &Args) -> Status {
 
 /// Everything that is to be written, or what was said about why not.
 fn prepare(args: &Args) -> Result<Vec<File>, Status> {
-    if let Err(finding) = check_name(&args.name) {
-        return Err(report::refuse(&finding));
-    }
+    check_name(&args.name)?;
     let framework = framework(args).map_err(|message| report::unusable(&message))?;
     let (loaded, root) = load_idl(args)?;
     let Some(model) = &loaded.model else {
@@ -130,10 +128,11 @@ const TAKEN_NAMES: [&str; 12] = [
     "volo-thrift",
 ];
 
-fn check_name(name: &str) -> Result<(), Finding> {
+fn check_name(name: &str) -> Result<(), Status> {
     let bad = |at: usize, width: usize, why: &str| {
         let help = "a package name has letters, digits, `-` and `_`, as in `volo-example`";
-        Err(Finding::in_argument(format!("`{name}` can't be a package name"), name, at, width, why, help))
+        let message = format!("`{name}` can't be a package name");
+        Err(report::refuse(&Finding::in_argument(message, name, at, width, why, help)))
     };
     if let Some(at) = name.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')) {
         return bad(name[..at].chars().count(), 1, "not allowed");
@@ -219,28 +218,28 @@ fn make(args: &Args, files: &[File]) -> Status {
     if let Err((path, error)) = write_all(Path::new(""), files) {
         return report::unusable(&format!("can't write {}: {error}", path.display()));
     }
-    println!("Made `{}`, {} files:\n", args.name, files.len());
+    say!("Made `{}`, {} files:\n", args.name, files.len());
     list(files);
     if !args.no_git && !in_git() {
         let made = Command::new("git").args(["init", "--quiet"]).stderr(Stdio::null()).status();
         match made.is_ok_and(|status| status.success()) {
-            true => println!("  .git/"),
+            true => say!("  .git/"),
             false => eprintln!("note: no git repository was made, `git init` failed"),
         }
     }
-    println!("\nNext:");
+    say!("\nNext:");
     if args.template == Template::Service {
-        println!("  cargo run --bin server    # serves at 127.0.0.1:8080");
+        say!("  cargo run --bin server    # serves at 127.0.0.1:8080");
     }
-    println!("  cargo run --bin client    # calls 127.0.0.1:8080, from another terminal");
-    println!("  cargo test                # calls each method once");
-    println!("  cargo bench               # measures a call");
+    say!("  cargo run --bin client    # calls 127.0.0.1:8080, from another terminal");
+    say!("  cargo test                # calls each method once");
+    say!("  cargo bench               # measures a call");
     Status::Fine
 }
 
 fn list(files: &[File]) {
     for file in files {
-        println!("  {}", file.path);
+        say!("  {}", file.path);
     }
 }
 

@@ -1,12 +1,14 @@
 //! One module for each command: its arguments, and how it runs.
 
 pub(crate) mod breaking;
+pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod fmt;
 pub(crate) mod generate;
 pub(crate) mod idl;
 pub(crate) mod init;
+pub(crate) mod list;
 pub(crate) mod sync;
 
 use std::process::ExitCode;

@@ -40,7 +40,7 @@ fn synchronise(args: &Args) -> Result<Status, Status> {
     }
     if args.json {
         let changes = plan.changes.iter().map(object).collect::<Vec<_>>();
-        println!("{}", json!(changes));
+        say!("{}", json!(changes));
     } else {
         tell(&plan.changes, args.dry_run);
     }
@@ -102,23 +102,20 @@ fn tell(changes: &[Change], dry_run: bool) {
             None => change.service.clone(),
         };
         match &change.kind {
-            Kind::Added if dry_run => println!("would add  {name}  {place}"),
-            Kind::Added => println!("added      {name}  {place}"),
-            Kind::Removed => println!("gone       {name}  {place}: the IDL has it no more, remove it"),
+            Kind::Added if dry_run => say!("would add  {name}  {place}"),
+            Kind::Added => say!("added      {name}  {place}"),
+            Kind::Removed => say!("gone       {name}  {place}: the IDL has it no more, remove it"),
             Kind::Reshaped { written, declared } => {
-                println!("reshaped   {name}  {place}: takes {written} arguments, the IDL has {declared}");
+                say!("reshaped   {name}  {place}: takes {written} arguments, the IDL has {declared}");
             }
         }
     }
     if changes.is_empty() {
-        println!("Everything is there: no method is new, none is gone.");
+        say!("Everything is there: no method is new, none is gone.");
     }
     let new_services = changes.iter().filter(|change| change.method.is_none() && change.kind.is_done());
     for change in new_services {
-        println!(
-            "\nAdd it to the server in src/bin: `.add_service({}Server::from_handler(…))`",
-            change.service
-        );
+        say!("\nAdd it to the server in src/bin: `.add_service({}Server::from_handler(…))`", change.service);
     }
 }
 

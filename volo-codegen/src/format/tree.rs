@@ -225,10 +225,10 @@ impl Builder<'_> {
             Some(element) if is_file && pending.iter().take(beside).all(|comment| !comment.is_doc()) => {
                 element.trail.extend(pending.drain(..beside));
             }
-            Some(element) if group.kind == GroupKind::List && !goes_on => {
-                if pending.iter().all(Comment::is_inline) {
-                    element.nodes.extend(pending.drain(..).map(Node::Comment));
-                }
+            Some(element)
+                if group.kind == GroupKind::List && !goes_on && pending.iter().all(Comment::is_inline) =>
+            {
+                element.nodes.extend(pending.drain(..).map(Node::Comment));
             }
             Some(_) => {}
         }

@@ -8,10 +8,14 @@ mod dns;
 mod feed;
 mod file;
 mod fixed;
+#[cfg(feature = "dns")]
+mod records;
 mod registry;
 
 use std::future::Future;
 
+#[cfg(feature = "dns")]
+pub use self::records::RecordDiscover;
 pub use self::{
     dns::DnsDiscover,
     feed::Feed,

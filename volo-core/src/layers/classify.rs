@@ -97,7 +97,8 @@ type Judge = dyn Fn(&Result<Response, Error>) -> Option<Verdict> + Send + Sync;
 /// Knows [`Request`], [`Response`] and [`Error`].
 ///
 /// An application exception is a failure; a declared one, as well as a business status, is a success. Errors of this
-/// process (a rule, an open circuit, a limit, a setting, a message that can't be encoded) say nothing about the peer.
+/// process (an open circuit, a limit, a setting, a message that can't be encoded) say nothing about the peer, nor does
+/// the refusal by a rule, here or there.
 #[derive(Clone, Default)]
 pub struct Rpc {
     judge: Option<Arc<Judge>>,
@@ -166,7 +167,7 @@ impl Classify<Response, Error> for Rpc {
                 Outcome::Success | Outcome::Declared(_) | Outcome::Business(_) => Verdict::Success,
                 Outcome::Failed(_) => Verdict::Failure(response.retry()),
             },
-            Err(error) if is_of_this_process(error) => Verdict::Ignored(error.retry()),
+            Err(error) if says_nothing_of_the_peer(error) => Verdict::Ignored(error.retry()),
             Err(error) => Verdict::Failure(error.retry()),
         }
     }
@@ -183,9 +184,10 @@ impl Classify<Response, Error> for Rpc {
     }
 }
 
-/// A timeout is noticed here, but caused by whoever did not answer.
-fn is_of_this_process(error: &Error) -> bool {
-    error.origin() == Origin::Local && error.kind() != ErrorKind::Timeout
+/// A timeout is noticed here, but caused by whoever did not answer; a rule that refuses a call works, wherever it is.
+fn says_nothing_of_the_peer(error: &Error) -> bool {
+    let is_local = error.origin() == Origin::Local && error.kind() != ErrorKind::Timeout;
+    is_local || error.is_rejected()
 }
 
 /// Knows nothing: `Ok` is a success, `Err` a failure that only an idempotent call may follow up.
@@ -200,5 +202,50 @@ impl<Res, E> Classify<Res, E> for Plain {
             Ok(_) => Verdict::Success,
             Err(_) => Verdict::Failure(Retry::IfIdempotent),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Body, Context, DecodeLimits, Format, Raw};
+
+    fn answer(outcome: Outcome, retry: Retry) -> Result<Response, Error> {
+        let limits = DecodeLimits { depth_max: 1, memory_max: 1 };
+        let body = Body::Raw(Raw { format: Format(0), bytes: Default::default(), limits });
+        Ok(Response::new(Context::default(), body, outcome).with_retry(retry))
+    }
+
+    #[test]
+    fn what_a_result_says_of_the_peer() {
+        let of = |result| Rpc::default().verdict(&result);
+        for outcome in [Outcome::Success, Outcome::Declared(1), Outcome::Business(7)] {
+            assert_eq!(of(answer(outcome, Retry::Never)), Verdict::Success);
+        }
+        for retry in [Retry::Never, Retry::Always] {
+            assert_eq!(of(answer(Outcome::Failed(6), retry)), Verdict::Failure(retry));
+        }
+        for (kind, origin, verdict) in [
+            (ErrorKind::Timeout, Origin::Local, Verdict::Failure(Retry::IfIdempotent)),
+            (ErrorKind::Closed, Origin::Network, Verdict::Failure(Retry::IfIdempotent)),
+            (ErrorKind::Connect, Origin::Network, Verdict::Failure(Retry::Always)),
+            (ErrorKind::Overloaded, Origin::Peer, Verdict::Failure(Retry::Always)),
+            (ErrorKind::Overloaded, Origin::Local, Verdict::Ignored(Retry::Always)),
+            (ErrorKind::Protocol, Origin::Peer, Verdict::Failure(Retry::Never)),
+            (ErrorKind::Rejected, Origin::Peer, Verdict::Ignored(Retry::Never)),
+            (ErrorKind::CircuitOpen, Origin::Local, Verdict::Ignored(Retry::Never)),
+            (ErrorKind::Encode, Origin::Local, Verdict::Ignored(Retry::Never)),
+        ] {
+            assert_eq!(of(Err(Error::new(kind, "").with_origin(origin))), verdict, "{kind:?}");
+        }
+        let strict = Rpc::judged_by(|result| {
+            let status = matches!(result.as_ref().ok()?.outcome(), Outcome::Business(_));
+            status.then_some(Verdict::Failure(Retry::Never))
+        });
+        assert_eq!(
+            strict.verdict(&answer(Outcome::Business(7), Retry::Never)),
+            Verdict::Failure(Retry::Never)
+        );
+        assert_eq!(strict.verdict(&answer(Outcome::Success, Retry::Never)), Verdict::Success);
     }
 }

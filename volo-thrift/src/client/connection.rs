@@ -10,7 +10,7 @@ use std::{
 };
 
 use faststr::FastStr;
-use volo_core::{Error, ErrorKind, Request, Result, net::Link};
+use volo_core::{Error, ErrorKind, Request, Result, Stage, net::Link};
 
 use super::{
     front::Fronts,
@@ -181,8 +181,16 @@ impl<S> Connection<S> {
             return Poll::Pending;
         }
         ready!(self.link.poll_ready(cx, size)).map_err(WriteError::Connection)?;
+        let stages = request.context.stages();
+        if let Some(stages) = stages {
+            stages.mark(Stage::Connected);
+        }
         let written = self.link.write(size, &mut |span| prepared.encode(size, span));
         let range = written.map_err(WriteError::Request)?;
+        if let Some(stages) = stages {
+            stages.mark(Stage::Encoded);
+            stages.set_request_bytes(size.total());
+        }
         self.calls.mark_sent(id, range.start);
         self.greeting = None;
         self.strays = self.strays.saturating_sub(1); // some servers answer oneway calls, too

@@ -95,11 +95,11 @@ impl Fronts {
             && meta::is_plain(context)
             && !settings.checksums
             && !settings.multiplexed
-            && Front::suits(settings.dialect);
+            && settings.dialect == Front::DIALECT;
         if usual {
             let budget = Budget::of(context.deadline, now);
             let known = self.known.iter().position(|known| known.fits(context, &budget));
-            if let Some(at) = known.or_else(|| self.learn(settings, request, &budget, now)) {
+            if let Some(at) = known.or_else(|| self.learn(settings, context, &budget, now)) {
                 return Prepared::Known { front: &self.known[at].front, sequence_id, budget, body };
             }
         }
@@ -111,15 +111,12 @@ impl Fronts {
     fn learn(
         &mut self,
         settings: &Settings,
-        request: &Request,
+        context: &Context,
         budget: &Budget,
         now: Instant,
     ) -> Option<usize> {
-        let context = &request.context;
         let head = self.fill(settings, 0, context, None, now);
-        let outgoing =
-            Outgoing { dialect: settings.dialect, header: &self.header, head: &head, body: request.body() };
-        let front = Front::of(&outgoing, budget.as_bytes().len(), &settings.limits)?;
+        let front = Front::new(&self.header, &head, budget.as_bytes().len(), &settings.limits)?;
         let (service, method) = (context.service.clone(), context.method.clone());
         let known = Known { service, method, oneway: context.oneway, front };
         let at = self.next % KNOWN_MAX;

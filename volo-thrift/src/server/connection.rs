@@ -254,7 +254,10 @@ impl Connection {
                     self.kin = self.kin.or(ticket.kin.then_some(incoming.dialect));
                     self.start_or_hold(cx, turn, ticket, incoming)
                 }
-                Some(hello) => self.answer(cx, turn, Some(hello)),
+                Some(hello) => {
+                    self.kin = self.kin.or(Some(dialect)); // none but clients of ours ask
+                    self.answer(cx, turn, Some(hello))
+                }
             },
             Err(error) => self.refuse_bytes(cx, turn, &error),
         }

@@ -15,6 +15,7 @@
 //! | result, declared exception | the result struct |
 //! | business status | TTHeader: an empty result and the status in the header; else an application exception |
 //! | application exception, error of a layer | an application exception, marked if the call was not executed |
+//! | too late, no room, a rule against it, shutdown | the same, of a type that says so |
 //! | oneway method, however called; any method called oneway | none, it is just executed |
 //! | unknown method or service, arguments that can't be decoded, panic of a handler | an application exception |
 //! | a message that can't be parsed | an application exception as far as name and id are known |

@@ -19,7 +19,7 @@ use crate::{
     ApplicationException, ApplicationKind, BizError, Limits,
     meta::{self, Advert, BackwardForm, Hello, InstanceId, Notes, keys},
     protocol::Typed,
-    wire::{Dialect, Header, Incoming, MessageHead, MessageKind, Outgoing, WireError, flag},
+    wire::{Dialect, Front, Header, Incoming, MessageHead, MessageKind, Outgoing, WireError, flag},
 };
 
 /// Replies whose in-line part is longer are encoded in the handler's task, so that they don't hold up neighbours.
@@ -29,7 +29,6 @@ const LARGE: usize = 64 << 10;
 type Pair = (&'static str, FastStr);
 
 /// What has to be known of a request to answer it.
-#[derive(Debug)]
 pub(super) struct Ticket {
     dialect: Dialect,
     name: FastStr,
@@ -39,6 +38,8 @@ pub(super) struct Ticket {
     checksum: bool,
     /// What the reply says of the server itself.
     greeting: Option<Pair>,
+    /// The method, once it is known.
+    route: Option<Arc<Route>>,
     /// Whether the caller is a client of ours.
     pub(super) kin: bool,
     /// Whether the reply may overtake, and be overtaken by, others.
@@ -65,6 +66,7 @@ impl Ticket {
             greeting: header
                 .filter(|header| Advert::is_wanted(header))
                 .map(|_| (keys::ADVERT, core.advert.clone())),
+            route: None,
             kin: header.is_some_and(Advert::is_announced),
             may_overtake,
             frame_len: incoming.body.bytes.len(),
@@ -76,7 +78,8 @@ impl Ticket {
 
     /// The ticket of a call to this method, which alone decides whether there will be a reply: a oneway method is
     /// never answered, whatever kind of message called it, as Apache's servers do.
-    pub(super) fn routed(mut self, route: &Route) -> Self {
+    pub(super) fn routed(mut self, route: &Arc<Route>) -> Self {
+        self.route = Some(route.clone());
         self.oneway |= route.method.oneway;
         match route.method.name {
             "" => self.drop_service(),
@@ -174,6 +177,8 @@ pub(super) struct Reply {
     backward: BackwardForm,
     checksum: bool,
     greeting: Option<Pair>,
+    /// The method whose result this is, if it is one's.
+    route: Option<Arc<Route>>,
     body: Body,
 }
 
@@ -184,6 +189,7 @@ impl Reply {
             backward: ticket.backward,
             checksum: ticket.checksum,
             greeting: ticket.greeting,
+            route: ticket.route,
             ..Reply::plain(ticket.dialect, head, body)
         }
     }
@@ -255,8 +261,19 @@ impl Reply {
             backward: BackwardForm::default(),
             checksum: false,
             greeting: None,
+            route: None,
             body,
         }
+    }
+
+    /// The front that is known beforehand, if the header has nothing of this call's own to say.
+    fn known_front(&self) -> Option<&Front> {
+        let plain = self.dialect == Front::DIALECT
+            && self.head.kind == MessageKind::Reply
+            && self.greeting.is_none()
+            && !self.checksum
+            && meta::is_plain_reply(&self.context, &self.notes);
+        self.route.as_ref().filter(|_| plain)?.reply.as_ref()
     }
 
     /// A business status goes into the header; a framing without one gets an exception instead.
@@ -299,6 +316,14 @@ impl Reply {
         header: &mut Header,
         limits: &Limits,
     ) -> Poll<Result<()>> {
+        let link_min = link.profile().link_min;
+        if let Some(front) = self.known_front() {
+            let size = front.size(&self.body, link_min, limits)?;
+            ready!(link.poll_ready(cx, size))?;
+            let id = self.head.sequence_id;
+            link.write(size, &mut |span| front.encode(id, &[], &self.body, size, span))?;
+            return Poll::Ready(Ok(()));
+        }
         if self.dialect.framing.has_header() {
             header.clear();
             meta::write_reply(header, &self.context, self.head.kind, &self.notes, self.backward);
@@ -308,7 +333,7 @@ impl Reply {
             }
         }
         let outgoing = Outgoing { dialect: self.dialect, header, head: &self.head, body: &self.body };
-        let size = outgoing.size(link.profile().link_min, limits)?;
+        let size = outgoing.size(link_min, limits)?;
         ready!(link.poll_ready(cx, size))?;
         link.write(size, &mut |span| outgoing.encode(size, span))?;
         Poll::Ready(Ok(()))

@@ -16,7 +16,11 @@ use faststr::FastStr;
 use foldhash::fast::RandomState;
 use volo_core::{Context, Error, ErrorKind, Result};
 
-use crate::{ApplicationException, ApplicationKind, Method, Service};
+use crate::{
+    ApplicationException, ApplicationKind, Limits, Method, Service,
+    meta::{self, BackwardForm, Notes},
+    wire::{Front, Header, MessageHead, MessageKind},
+};
 
 /// All methods of a server.
 pub(super) struct Router {
@@ -41,6 +45,8 @@ pub(super) struct Route {
     pub(super) blocking: bool,
     /// How long the handler keeps the connection waiting.
     pub(super) pace: Pace,
+    /// What goes before a result of which the header says nothing else.
+    pub(super) reply: Option<Front>,
 }
 
 impl Route {
@@ -53,6 +59,7 @@ impl Route {
             method: Method::new("", ""),
             blocking: false,
             pace: Pace::default(),
+            reply: None, // the method is another one each time
         }
     }
 
@@ -136,6 +143,7 @@ impl Router {
                 method: *method,
                 blocking: false,
                 pace: Pace::default(),
+                reply: plain_reply(method.name),
             };
             route.blocking = blocking.iter().any(|name| route.answers_to(name));
             self.routes.push(Arc::new(route));
@@ -179,6 +187,13 @@ impl Router {
             ApplicationException::new(ApplicationKind::UNKNOWN_SERVICE, format!("unknown service {service}"))
         })
     }
+}
+
+fn plain_reply(method: &'static str) -> Option<Front> {
+    let (kind, mut header) = (MessageKind::Reply, Header::default());
+    meta::write_reply(&mut header, &Context::default(), kind, &Notes::default(), BackwardForm::default());
+    let head = MessageHead::new(kind, FastStr::from_static_str(method), 0);
+    Front::new(&header, &head, 0, &Limits::default())
 }
 
 fn config(text: String) -> Error {

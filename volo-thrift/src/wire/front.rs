@@ -1,6 +1,6 @@
 //! What goes before the body of a message, as bytes that are written again and again.
 //!
-//! Two calls of one method differ in two sequence ids, the total length and the budget. Where these have fixed places,
+//! Two calls of one method, or two plain replies, differ in two sequence ids, the total length and the budget. Where these have fixed places,
 //! only they are written anew.
 
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::ops::Range;
 use volo_core::{Body, Result, Size, Span};
 
 use super::{
-    Dialect, Framing, Outgoing, Protocol,
+    Dialect, Framing, Header, MessageHead, Protocol,
     error::unwritable,
     framed,
     outgoing::{check_size, encode_body, size_body},
@@ -25,21 +25,18 @@ pub struct Front {
 }
 
 impl Front {
-    /// Whether the numbers have fixed places in this dialect.
-    pub fn suits(dialect: Dialect) -> bool {
-        dialect == Dialect::new(Framing::TtHeader, Protocol::Binary)
-    }
+    /// The dialect whose numbers have fixed places.
+    pub const DIALECT: Dialect = Dialect::new(Framing::TtHeader, Protocol::Binary);
 
-    /// The front of `outgoing`, in whose header the text of the last integer key has `text_len` bytes that may be
-    /// replaced. `None` if the places of what changes are not fixed, or the front can't be written.
-    pub fn of(outgoing: &Outgoing<'_>, text_len: usize, limits: &Limits) -> Option<Self> {
-        let Outgoing { dialect, header, head, .. } = outgoing;
-        if !Front::suits(*dialect) || header.checksum {
+    /// The front of messages with this header and head. The text of the header's last integer key has `text_len`
+    /// bytes, which may be replaced. `None` if a checksum is to be in it, or it can't be written.
+    pub fn new(header: &Header, head: &MessageHead, text_len: usize, limits: &Limits) -> Option<Self> {
+        if header.checksum {
             return None;
         }
-        let mut bytes = Vec::new();
-        let written = header.write(0, dialect.protocol, 0, limits.header_max, &mut bytes).ok()?;
-        head.write(dialect.protocol, &mut bytes).ok()?;
+        let (protocol, mut bytes) = (Front::DIALECT.protocol, Vec::new());
+        let written = header.write(0, protocol, 0, limits.header_max, &mut bytes).ok()?;
+        head.write(protocol, &mut bytes).ok()?;
         let text = written.end.checked_sub(text_len)?..written.end;
         Some(Front { bytes, text })
     }
@@ -49,10 +46,10 @@ impl Front {
         self.text.len()
     }
 
-    /// As [`Outgoing::size`].
+    /// The exact size of the frame with this body; bodies of at least `link_min` bytes are linked.
     ///
     /// # Errors
-    /// As [`Outgoing::size`].
+    /// When the body can't be written in Binary, or the message passes a limit.
     pub fn size(&self, body: &Body, link_min: usize, limits: &Limits) -> Result<Size> {
         let size = size_body(body, Protocol::Binary, link_min)?.plus(self.bytes.len());
         check_size(size, limits)
@@ -61,7 +58,7 @@ impl Front {
     /// Writes the frame of exactly that `size` into a fresh span; `text` must have the length of the one it replaces.
     ///
     /// # Errors
-    /// As [`Outgoing::encode`].
+    /// When `text` has another length; what was written is to be rolled back then.
     pub fn encode(
         &self,
         sequence_id: i32,
@@ -94,9 +91,8 @@ mod tests {
     use volo_core::{DecodeLimits, Raw, span::OutBuf};
 
     use super::*;
-    use crate::wire::{Header, MessageHead, MessageKind};
+    use crate::wire::{MessageKind, Outgoing};
 
-    const DIALECT: Dialect = Dialect::new(Framing::TtHeader, Protocol::Binary);
     const LINK_MIN: usize = 100;
 
     fn written(size: Result<Size>, encode: impl Fn(Size, &mut Span<'_>) -> Result<()>) -> Vec<u8> {
@@ -124,9 +120,9 @@ mod tests {
                 let head = |number| MessageHead::new(MessageKind::Call, "ping", number);
                 let (first, later) = (header(learned), header(written_later));
                 let text = written_later.unwrap_or_default();
-                let outgoing = Outgoing { dialect: DIALECT, header: &first, head: &head(0), body: &body };
-                let front = Front::of(&outgoing, text.len(), &limits).unwrap();
-                let outgoing = Outgoing { dialect: DIALECT, header: &later, head: &head(-7), body: &body };
+                let front = Front::new(&first, &head(0), text.len(), &limits).unwrap();
+                let outgoing =
+                    Outgoing { dialect: Front::DIALECT, header: &later, head: &head(-7), body: &body };
                 let fresh =
                     written(outgoing.size(LINK_MIN, &limits), |size, span| outgoing.encode(size, span));
                 let known = written(front.size(&body, LINK_MIN, &limits), |size, span| {
@@ -143,14 +139,13 @@ mod tests {
         let decode = DecodeLimits { depth_max: 0, memory_max: 0 };
         let body =
             Body::Raw(Raw { format: Protocol::Binary.format(), bytes: vec![0; 100].into(), limits: decode });
-        let outgoing = Outgoing { dialect: DIALECT, header: &header, head: &head, body: &body };
         let mut limits = Limits::default();
-        let front = Front::of(&outgoing, 3, &limits).unwrap();
+        let front = Front::new(&header, &head, 3, &limits).unwrap();
         limits.message_max = 100;
         let error = front.size(&body, LINK_MIN, &limits).unwrap_err().to_string();
         assert!(error.ends_with("passes message_max of 100"), "{error}");
         limits.header_max = 8;
-        assert!(Front::of(&outgoing, 3, &limits).is_none());
+        assert!(Front::new(&header, &head, 3, &limits).is_none());
 
         let size = front.size(&body, LINK_MIN, &Limits::default()).unwrap();
         let mut out = OutBuf::default();

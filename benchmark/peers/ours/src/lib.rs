@@ -5,6 +5,8 @@ pub mod codec;
 pub mod rpc;
 pub mod samples;
 
+pub use benchmark::layers::{cases as layers, finish};
+
 mod generated {
     #![allow(missing_docs, reason = "not every item of the IDL has a comment")]
     include!(concat!(env!("OUT_DIR"), "/volo_gen.rs"));

@@ -33,7 +33,7 @@ pub(crate) struct Effort {
 const ROUNDS: usize = 9;
 const ROUNDS_QUICK: usize = 3;
 /// Long enough for every client to have gone over to the connections it stays with.
-const WARM_UP_MS: u64 = 100;
+const WARM_UP_MS: u64 = 150;
 const DURATION_MS: u64 = 300;
 
 /// How many times longer a round with messages of megabytes takes.

@@ -19,7 +19,7 @@ use tonic::{
     client::Grpc,
     codegen::{Service, http, http::uri::PathAndQuery},
     server::{Grpc as ServerGrpc, NamedService, UnaryService},
-    transport::{Channel, Server},
+    transport::{Endpoint as Target, Server},
 };
 use tonic_prost::ProstCodec;
 
@@ -54,7 +54,7 @@ pub async fn load(endpoint: &Endpoint, load: &Load) -> Result<Outcome, String> {
         work => return Err(format!("tonic is not measured with {work}")),
     };
     let scheme = if matches!(endpoint, Endpoint::Unix(_)) { "unix" } else { "http" };
-    let channel = Channel::from_shared(format!("{scheme}://{endpoint}")).map_err(|error| error.to_string())?;
+    let channel = Target::from_shared(format!("{scheme}://{endpoint}")).map_err(|error| error.to_string())?;
     let channel = channel.tcp_nodelay(true).connect_timeout(TIMEOUT).timeout(TIMEOUT);
     let channel = channel.connect().await.map_err(|error| error.to_string())?;
     let (work, message) = (load.work, rpc::text(len));

@@ -1,6 +1,7 @@
 //! Volo and pilota under test.
 
 pub mod codec;
+pub mod layers;
 pub mod rpc;
 
 mod generated {
