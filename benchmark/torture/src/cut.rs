@@ -5,6 +5,7 @@
 //! away what was spoilt.
 
 use std::{
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -37,10 +38,10 @@ const RECOVERY: Duration = Duration::from_secs(3);
 const GOOD_CALL: Duration = Duration::from_secs(1);
 
 /// Clients that keep the processor busy at the same time; more of them would only time out waiting for it.
-const BUSY_MAX: usize = 16;
+const BUSY_MAX: usize = 48;
 
-/// Clients that share the bytes at which a call can only wait.
-const WAITING: usize = 4;
+/// Clients that share the bytes of a message, as many calls just wait.
+const PARTS: usize = 4;
 
 #[derive(Default)]
 struct Count {
@@ -72,7 +73,7 @@ pub async fn run(messages: u64, report: &mut Report) -> Result<(), BoxError> {
     let settings = settings.each_ref().map(String::as_str);
     let (mut server, mut other) = (Server::start(&settings)?, Server::start(&settings)?);
     let rests = (server.rest()?, other.rest()?);
-    let (mut tasks, busy) = (JoinSet::new(), Arc::new(Semaphore::new(BUSY_MAX)));
+    let (mut tasks, busy) = (JoinSet::<Result<_, BoxError>>::new(), Arc::new(Semaphore::new(BUSY_MAX)));
     for (mode, name) in MODES.into_iter().enumerate() {
         for (place, fault) in Fault::ALL.into_iter().enumerate() {
             for number in 0..messages {
@@ -80,13 +81,13 @@ pub async fn run(messages: u64, report: &mut Report) -> Result<(), BoxError> {
                     if fault == Fault::Misroute && direction == Direction::Reply {
                         continue; // there is only one client
                     }
-                    let parts = if fault.is_wait() { WAITING } else { 1 };
-                    for part in 0..parts {
-                        let victim = Victim::new(name, fault, direction, number, &server, &other).await?;
+                    let addresses = (server.address, other.address);
+                    for part in 0..PARTS {
                         let busy = busy.clone();
                         tasks.spawn(async move {
-                            let _place = if parts > 1 { None } else { busy.acquire_owned().await.ok() };
-                            (mode, place, victim.suffer(part, parts).await)
+                            let _place = if fault.is_wait() { None } else { busy.acquire_owned().await.ok() };
+                            let victim = Victim::new(name, fault, direction, number, addresses).await?;
+                            Ok((mode, place, victim.suffer(part).await))
                         });
                     }
                 }
@@ -95,7 +96,7 @@ pub async fn run(messages: u64, report: &mut Report) -> Result<(), BoxError> {
     }
     let mut sums = <[[Count; Fault::ALL.len()]; MODES.len()]>::default();
     while let Some(done) = tasks.join_next().await {
-        let (mode, place, count) = done?;
+        let (mode, place, count) = done??;
         sums[mode][place].add(&count);
     }
     for (mode, sums) in MODES.into_iter().zip(sums) {
@@ -148,10 +149,9 @@ impl Victim {
         fault: Fault,
         direction: Direction,
         number: u64,
-        server: &Server,
-        other: &Server,
+        (server, other): (SocketAddr, SocketAddr),
     ) -> Result<Self, BoxError> {
-        let proxy = Proxy::start(server.address, other.address).await?;
+        let proxy = Proxy::start(server, other).await?;
         Ok(Victim {
             client: client(mode, &proxy),
             proxy,
@@ -163,13 +163,13 @@ impl Victim {
         })
     }
 
-    /// Goes through the fault at every byte, or at its part of them.
-    async fn suffer(self, part: usize, parts: usize) -> Count {
+    /// Goes through the fault at its part of the bytes.
+    async fn suffer(self, part: usize) -> Count {
         let mut count = Count::default();
         recover(&self.client, 0, &mut Count::default()).await;
         let patient = patient(&self.client);
         let len = self.proxy.measure(self.direction, self.call(&patient)).await;
-        for offset in (part..len).step_by(parts) {
+        for offset in (part..len).step_by(PARTS) {
             let seed = self.number << 32 | offset as u64;
             self.proxy.set(Plan { fault: self.fault, direction: self.direction, offset, seed });
             count.calls += 1;
@@ -217,7 +217,7 @@ fn client(mode: &str, proxy: &Proxy) -> TortureServiceClient {
 
 /// One of the calls; they differ in method, in size and in what they hold.
 enum Call {
-    Tree(Node),
+    Tree(Box<Node>),
     Echo(FastStr),
     /// Answered with a declared exception.
     Refuse(FastStr),
@@ -228,14 +228,14 @@ impl Call {
         match number % 5 {
             3 => Call::Echo(text(&mut Random::new(number), number)),
             4 => Call::Refuse(text(&mut Random::new(number), number)),
-            _ => Call::Tree(node(number)),
+            _ => Call::Tree(Box::new(node(number))),
         }
     }
 
     /// Whether the answer was right; `None` is an error.
     async fn outcome(&self, client: &TortureServiceClient) -> Option<bool> {
         match self {
-            Call::Tree(node) => client.tree(node.clone()).await.ok().map(|answer| answer == *node),
+            Call::Tree(node) => client.tree(Node::clone(node)).await.ok().map(|answer| answer == **node),
             Call::Echo(text) => client.echo(text.clone()).await.ok().map(|answer| answer == *text),
             Call::Refuse(text) => match client.refuse(text.clone()).await {
                 Err(ClientError::Exception(TortureServiceRefuseException::Refused(refused))) => {

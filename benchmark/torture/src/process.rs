@@ -115,13 +115,14 @@ impl Process {
         Ok(Rest { tasks: self.meter()?.tasks, descriptors: self.descriptors()? })
     }
 
-    /// Processor time so far.
+    /// Processor time of its threads so far.
     pub fn processor_time(&self) -> Result<Duration, BoxError> {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let behind_name = text.rsplit_once(") ").ok_or("no processor time")?.1;
-        let ticks: Vec<u64> =
-            behind_name.split(' ').skip(11).take(2).filter_map(|word| word.parse().ok()).collect();
-        Ok(Duration::from_millis(ticks.iter().sum::<u64>() * 10)) // Linux tells hundredths of a second
+        let mut nanoseconds = 0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            nanoseconds += text.split(' ').next().ok_or("no processor time")?.parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
     }
 
     /// Resident bytes.

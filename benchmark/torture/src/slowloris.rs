@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How long the server waits for a header, and for the rest of a frame.
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long after that a connection may still be there.
 const LATE_MAX: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@
 use volo_thrift::protocol::Protocol;
 
 use super::{
-    MEBIBYTE, Row,
+    Row,
     bytes::{HUGE, HUGE_VARINT, MOST_VARINT, both, compact_node, framed, head, node, tree, ttheader},
 };
 
@@ -168,8 +168,8 @@ fn bombs() -> Vec<Row> {
         fields.extend(element.repeat(count));
         framed(&tree(Protocol::Binary, &node(&fields)))
     };
-    // Frame, growth of its buffer, decoded value, and the encoded reply of at most the same size.
-    let heap_max = 8 * MESSAGE_MAX as u64 + 2 * MEBIBYTE;
+    // The frame, growth of its buffer, what is decoded of it, and the encoded reply of at most the same size.
+    let heap_max = 4 * MESSAGE_MAX as u64;
     let bomb = |name: &str, bytes, expected| Row {
         heap_max,
         ..Row::new(format!("16 MiB of {name}"), bytes, expected)
