@@ -119,7 +119,7 @@ fn faults_name_their_place() {
             "{json}\n{refused}\n{text}"
         );
     }
-    let deep = r#"{"item":{"id":1,"next":"#.repeat(1) + &r#"{"id":1,"next":"#.repeat(100);
+    let deep = r#"{"item":{"id":1,"next":"#.to_owned() + &r#"{"id":1,"next":"#.repeat(100);
     assert!(refused(&deep).contains("nested beyond 64 levels"));
 }
 
