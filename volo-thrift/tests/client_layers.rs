@@ -21,7 +21,10 @@ use tower::{
     timeout::TimeoutLayer, util::MapErrLayer,
 };
 use volo_core::{Error, ErrorKind, Origin, Request, Response};
-use volo_thrift::{ClientBuilder, client::ClientService};
+use volo_thrift::{
+    ClientBuilder,
+    client::{ClientService, Governance},
+};
 
 async fn server() -> (Running, ClientBuilder<Plain>, ClientBuilder<Plain>) {
     let server = serve(Echo::default(), "127.0.0.1:0").await;
@@ -197,8 +200,11 @@ async fn a_layer_can_send_a_request_again() {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     drop(socket);
-    let client =
-        client_of(address.into()).layer_outer(layer_fn(move |inner| Again(inner, counted.clone()))).build();
+    // A breaker would end what the layer is to go on with.
+    let client = client_of(address.into())
+        .governance(Governance::none())
+        .layer_outer(layer_fn(move |inner| Again(inner, counted.clone())))
+        .build();
     let call = tokio::spawn(async move { echo(&client, 1).await });
     tokio::time::sleep(Duration::from_millis(20)).await;
     let _server = serve(Echo::default(), &address.to_string()).await;

@@ -52,8 +52,8 @@ impl Auto {
     }
 
     /// Makes a call.
-    pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
-        let peer = reply::peer(&request)?;
+    pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
+        let peer = reply::prepare(&mut request, self.mux.protocol())?;
         let mut request = Box::new(request);
         if let Some(handle) = self.mux.existing(&peer.address) {
             match self.mux.call_over(handle, request).await? {

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     conn::{Event, SLOTS_MAX},
     meta::{Advert, InstanceId, keys},
+    protocol::Protocol,
     sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Semaphore, SemaphorePermit, mpsc, oneshot},
     wire::{Incoming, flag},
 };
@@ -120,8 +121,8 @@ impl Mux {
     }
 
     /// Makes a call.
-    pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
-        let peer = reply::peer(&request)?;
+    pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
+        let peer = reply::prepare(&mut request, self.settings.dialect.protocol)?;
         let mut request = Box::new(request);
         for _ in 0..CONNECTIONS_MAX {
             match self.call_over(self.pick(&peer.address)?, request).await? {
@@ -152,6 +153,11 @@ impl Mux {
             Outcome::Refused(error) => Err(error),
             Outcome::Unsent(back) => Ok(Attempt::Unsent(back)),
         }
+    }
+
+    /// How values are encoded.
+    pub(super) fn protocol(&self) -> Protocol {
+        self.settings.dialect.protocol
     }
 
     /// A usable connection to `address`, if there is one.

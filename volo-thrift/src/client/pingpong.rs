@@ -44,8 +44,8 @@ impl PingPong {
     }
 
     /// Makes a call.
-    pub(super) async fn call(self: Arc<Self>, request: Request) -> Result<Response> {
-        let peer = reply::peer(&request)?;
+    pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
+        let peer = reply::prepare(&mut request, self.settings.dialect.protocol)?;
         let answer = self.answer(&peer.address, &request).await?;
         reply::response(peer, answer)
     }

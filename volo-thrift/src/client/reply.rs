@@ -10,15 +10,20 @@ use volo_core::{
 
 use crate::{
     ApplicationException, ApplicationKind, meta,
-    protocol::{Typed, decode},
+    protocol::{Typed, decode, transcode},
     wire::{Incoming, MessageKind, Protocol},
 };
 
-/// The peer that the request's context names.
+/// Brings the request's body, if it is encoded, into the peer's protocol, and gives the peer that its context names.
 ///
 /// # Errors
-/// When it names none.
-pub(super) fn peer(request: &Request) -> Result<Arc<Peer>> {
+/// When it names none, or the body is no valid message.
+pub(super) fn prepare(request: &mut Request, protocol: Protocol) -> Result<Arc<Peer>> {
+    if let Body::Raw(raw) = request.body()
+        && raw.format != protocol.format()
+    {
+        request.set_body(Body::Raw(transcode(raw, protocol)?));
+    }
     let peer = request.context.peer.clone();
     peer.ok_or_else(|| Error::new(ErrorKind::Config, "the client has no address to call"))
 }

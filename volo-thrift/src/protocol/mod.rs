@@ -39,6 +39,7 @@ pub use scalar::{OrderedDouble, ParseUuidError, Uuid};
 pub(crate) use scan::value_len;
 pub use scan::{Scan, Scanner};
 pub use sink::Sink;
+pub(crate) use transcode::body_in;
 #[cfg(feature = "generic")]
 pub(crate) use transcode::item_type;
 pub use transcode::transcode;

@@ -1,7 +1,7 @@
 //! Turns encoded values of one protocol into the other, without knowing their types.
 
 use bytes::Bytes;
-use volo_core::{DecodeLimits, Error, Raw};
+use volo_core::{Body, DecodeLimits, Error, Raw};
 
 use super::{
     BinaryReader, BinaryWriter, CompactReader, CompactWriter, DecodeError, Protocol, Reader, Type, Writer,
@@ -35,6 +35,17 @@ pub fn transcode(raw: &Raw, to: Protocol) -> Result<Raw, Error> {
     };
     let bytes = done.map_err(|error| decode_failed(error, "struct", &place, raw.limits))?;
     Ok(Raw { format: to.format(), bytes: Bytes::from(bytes), limits: raw.limits })
+}
+
+/// The same body for a peer that speaks `to`.
+///
+/// # Errors
+/// As [`transcode`].
+pub(crate) fn body_in(body: Body, to: Protocol) -> Result<Body, Error> {
+    match body {
+        Body::Raw(raw) if raw.format != to.format() => transcode(&raw, to).map(Body::Raw),
+        body => Ok(body),
+    }
 }
 
 /// A value of the other protocol, encoded as in a container, that was walked over before and so is within limits.

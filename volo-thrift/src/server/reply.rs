@@ -18,7 +18,7 @@ use super::{core::Core, router::Route};
 use crate::{
     ApplicationException, ApplicationKind, BizError, Limits,
     meta::{self, Advert, BackwardForm, Hello, InstanceId, Notes, keys},
-    protocol::Typed,
+    protocol::{Typed, body_in},
     wire::{Dialect, Front, Header, Incoming, MessageHead, MessageKind, Outgoing, WireError, flag},
 };
 
@@ -106,6 +106,10 @@ impl Ticket {
         }
         let outcome = response.outcome();
         let (context, body) = response.into_parts();
+        let body = match body_in(body, self.dialect.protocol) {
+            Ok(body) => body,
+            Err(error) => return self.exception(exception(&error)),
+        };
         let biz = context.extension::<Notes>().and_then(|notes| notes.biz.clone());
         let mut reply = Reply::new(self, MessageKind::Reply, body);
         reply.context = context;

@@ -147,9 +147,9 @@ fn assert_detached<T: Value + PartialEq + std::fmt::Debug>(value: &T) {
 
 #[test]
 fn detached_values_let_go_of_their_frame() {
-    let long = || FastStr::from("a text too long to be kept in line, by some letters");
+    let long = || FastStr::from("a text that makes its frame too long to be copied ".repeat(6));
     assert_detached(&Scalars { text: long(), ..Default::default() });
-    assert_detached(&Scalars { data: Bytes::from_static(b"x"), ..Default::default() });
+    assert_detached(&Scalars { data: Bytes::from_static(&[7; 300]), ..Default::default() });
     assert_detached(&Node {
         name: long(),
         parent: Some(Box::new(Node { name: long(), ..Default::default() })),
