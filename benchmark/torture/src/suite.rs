@@ -27,6 +27,8 @@ pub struct Suite {
     pub quick: u64,
     /// Whether every change has to pass its quick size.
     pub gate: bool,
+    /// Whether it judges times or shares, which a machine that others use can spoil: the gate repeats it once then.
+    pub timed: bool,
     /// Runs it.
     pub run: for<'a> fn(u64, &'a mut Report) -> Run<'a>,
 }
@@ -59,6 +61,7 @@ pub const SUITES: &[Suite] = &[
         full: 1,
         quick: 1,
         gate: true,
+        timed: false,
         run: |size, report| Box::pin(hostile::run(size, report)),
     },
     Suite {
@@ -68,6 +71,7 @@ pub const SUITES: &[Suite] = &[
         full: 1_000_000,
         quick: 100_000,
         gate: true,
+        timed: false,
         run: |size, report| Box::pin(cancel::run(size, report)),
     },
     Suite {
@@ -77,6 +81,7 @@ pub const SUITES: &[Suite] = &[
         full: 100_000,
         quick: 100_000,
         gate: true,
+        timed: false,
         run: |size, report| Box::pin(panics::run(size, report)),
     },
     Suite {
@@ -86,6 +91,7 @@ pub const SUITES: &[Suite] = &[
         full: 1000,
         quick: 50,
         gate: true,
+        timed: true,
         run: |size, report| Box::pin(drain::run(size, report)),
     },
     Suite {
@@ -95,6 +101,7 @@ pub const SUITES: &[Suite] = &[
         full: 5,
         quick: 5,
         gate: true,
+        timed: true,
         run: |size, report| Box::pin(fdlimit::run(size, report)),
     },
     Suite {
@@ -104,6 +111,7 @@ pub const SUITES: &[Suite] = &[
         full: 10_000,
         quick: 2000,
         gate: true,
+        timed: true,
         run: |size, report| Box::pin(conns::run(size, report)),
     },
     Suite {
@@ -113,6 +121,7 @@ pub const SUITES: &[Suite] = &[
         full: 5000,
         quick: 500,
         gate: false,
+        timed: true,
         run: |size, report| Box::pin(slowloris::run(size, report)),
     },
     Suite {
@@ -122,6 +131,7 @@ pub const SUITES: &[Suite] = &[
         full: 20,
         quick: 3,
         gate: true,
+        timed: false,
         run: |size, report| Box::pin(cut::run(size, report)),
     },
     Suite {
@@ -131,6 +141,7 @@ pub const SUITES: &[Suite] = &[
         full: 10,
         quick: 3,
         gate: true,
+        timed: true,
         run: |size, report| Box::pin(fair::run(size, report)),
     },
     Suite {
@@ -140,6 +151,7 @@ pub const SUITES: &[Suite] = &[
         full: 30,
         quick: 5,
         gate: false,
+        timed: true,
         run: |size, report| Box::pin(overload::run(size, report)),
     },
     Suite {
@@ -149,6 +161,7 @@ pub const SUITES: &[Suite] = &[
         full: 600,
         quick: 60,
         gate: false,
+        timed: true,
         run: |size, report| Box::pin(soak::run(size, report)),
     },
 ];
