@@ -42,7 +42,7 @@ service TortureService {
     i64 block(1: i32 hold_ms)
     // A text of so many bytes.
     string big(1: i32 size)
-    // Gives the number back, or panics: 1 at once, 2 after a wait.
+    // Gives the number back, or panics: 0x1111 at once, 0x2222 after a wait.
     i64 perhaps(1: i64 number, 2: i32 panic)
     string refuse(1: string reason) throws (1: Refused refused)
     oneway void post(1: i64 number)

@@ -9,6 +9,7 @@ use crate::{
     idl::TortureServiceClient,
     random::Random,
     report::Report,
+    role,
     scene::{Counter, Scene, together},
 };
 
@@ -81,7 +82,8 @@ async fn work(client: TortureServiceClient, worker: u64, calls: u64, tally: Arc<
             }
             continue;
         }
-        let panic = if random.percent(10) { 1 + random.below(2) as i32 } else { 0 };
+        let how = [role::PANIC, role::PANIC_LATER][random.below(2) as usize];
+        let panic = if random.percent(10) { how } else { 0 };
         match client.perhaps(number, panic).await {
             Ok(answer) if answer == number && panic == 0 => tally.answered.count(),
             Err(ClientError::Application(exception)) if panic > 0 && is_internal(exception.kind()) => {

@@ -79,8 +79,8 @@ impl TortureService for Handler {
     }
 
     async fn perhaps(&self, number: i64, panic: i32) -> Result<i64, ServerError> {
-        assert!(panic != 1, "told to panic");
-        if panic == 2 {
+        assert!(panic != PANIC, "told to panic");
+        if panic == PANIC_LATER {
             tokio::time::sleep(Duration::from_millis(1)).await;
             panic!("told to panic later");
         }
@@ -105,6 +105,12 @@ impl TortureService for Handler {
         done(self.posted.load(Relaxed))
     }
 }
+
+/// Has [`perhaps`](idl::TortureServiceClient::perhaps) panic at once; several bits from 0, so that no flipped bit says it.
+pub const PANIC: i32 = 0x1111;
+
+/// The same after a wait.
+pub const PANIC_LATER: i32 = 0x2222;
 
 /// Sets what `word` says, as in `message_max=1000`.
 fn set(limits: &mut Limits, word: &str) -> Result<(), BoxError> {

@@ -25,6 +25,7 @@ use crate::{
     proxy::{Direction, Fault, Plan, Proxy},
     random::Random,
     report::Report,
+    role,
     scene::{Counter, Scene, median},
 };
 
@@ -243,7 +244,7 @@ async fn misbehave(
 async fn go_wrong(client: &TortureServiceClient, address: SocketAddr, random: &mut Random, tally: &Tally) {
     let short = Duration::from_micros(random.below(2000));
     match random.below(6) {
-        how @ 0..2 => match client.perhaps(1, 1 + how as i32).await {
+        how @ 0..2 => match client.perhaps(1, [role::PANIC, role::PANIC_LATER][how as usize]).await {
             Err(ClientError::Application(_)) => tally.panics.count(),
             _ => tally.failed.count(),
         },

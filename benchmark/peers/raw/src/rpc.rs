@@ -248,17 +248,19 @@ impl Connection {
         (bytes.len() >= len).then_some(len)
     }
 
-    /// Writes everything. Where the peer takes nothing the loop spins: peers of these loops always read.
+    /// Writes everything. Where the peer takes nothing it may be waiting itself for its own bytes to be taken.
     fn flush(&mut self) -> io::Result<()> {
-        let mut rest = &self.output[..];
+        let mut output = std::mem::take(&mut self.output);
+        let mut rest = &output[..];
         while !rest.is_empty() {
             match self.socket.write(rest) {
                 Ok(count) => rest = &rest[count..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.fill()?,
                 Err(error) => return Err(error),
             }
         }
-        self.output.clear();
+        output.clear();
+        self.output = output;
         Ok(())
     }
 }
