@@ -46,8 +46,8 @@ def measure(suite, quick):
     if done.returncode != 0:
         sys.exit(f"{suite} failed:\n{done.stderr}")
     circumstances = next(line for line in done.stderr.splitlines() if line.startswith("# "))
-    remarks = [line for line in done.stderr.splitlines() if line.startswith(("SKIPPED", "note"))]
-    head = {"circumstances": circumstances[2:] + (", quick" if quick else ""), "remarks": remarks}
+    remarks = dict.fromkeys(line for line in done.stderr.splitlines() if line.startswith(("SKIPPED", "note")))
+    head = {"circumstances": circumstances[2:] + (", quick" if quick else ""), "remarks": list(remarks)}
     KEPT.mkdir(exist_ok=True)
     (KEPT / f"{suite}.jsonl").write_text(json.dumps(head, ensure_ascii=False) + "\n" + done.stdout)
 
