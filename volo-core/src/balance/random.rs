@@ -1,4 +1,4 @@
-//! Random numbers that cost a few instructions; good enough to spread load, and for nothing else.
+//! Random numbers that cost a few instructions; good enough to spread load and to tell traces apart, and for nothing else.
 
 use std::{
     cell::Cell,

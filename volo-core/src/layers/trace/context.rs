@@ -2,15 +2,9 @@
 //!
 //! It travels as transient metainfo under the header's own name, where Kitex's OpenTelemetry extension has it.
 
-use std::{
-    cell::Cell,
-    error::Error,
-    fmt,
-    hash::{BuildHasher, Hasher, RandomState},
-    str::FromStr,
-};
+use std::{error::Error, fmt, str::FromStr};
 
-use crate::Context;
+use crate::{Context, balance::Random};
 
 /// The key in metainfo.
 const KEY: &str = "traceparent";
@@ -107,20 +101,12 @@ impl fmt::Display for ParseTraceContextError {
 
 impl Error for ParseTraceContextError {}
 
-/// A number that is not 0 and differs from all others with near certainty: a sequence (splitmix64) per thread, from a
-/// start that the standard library takes from the system.
+/// A number that is not 0 and differs from all others with near certainty.
 fn random() -> u64 {
-    thread_local! {
-        static STATE: Cell<u64> = Cell::new(RandomState::new().build_hasher().finish());
-    }
     loop {
-        let state = STATE.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        STATE.set(state);
-        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let mixed = mixed ^ mixed >> 31;
-        if mixed != 0 {
-            return mixed;
+        let number = Random::with_local(Random::number);
+        if number != 0 {
+            return number;
         }
     }
 }
