@@ -32,7 +32,7 @@ use std::{fmt, future::poll_fn, sync::Arc, time::Instant};
 use faststr::FastStr;
 use tower::{Service, util::BoxCloneSyncService};
 use volo_core::{
-    Body, Context, Error, Metainfo, Peer, Request, Response, Result, Retry,
+    Body, Context, Error, Metainfo, Peer, Request, Response, Result, Retry, Target, clock,
     layers::{PerMethod, Route, Setting, retry::RetryConfig, timeout::Deadline},
 };
 
@@ -44,7 +44,6 @@ pub use options::{CallOpt, Tags, Timeouts};
 pub use stack::Governance;
 
 use crate::Method;
-use timer::now;
 
 /// What the layers of a client are around, and what they make together.
 pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
@@ -53,19 +52,6 @@ pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
 pub trait ServiceClient: From<Client> {
     /// The service's name as the IDL has it.
     const SERVICE: &'static str;
-}
-
-/// Whom a call is for, by names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Target {
-    /// The service's name as the IDL has it; empty to let the method's name decide.
-    pub service: FastStr,
-    /// The method's name as the IDL has it.
-    pub method: FastStr,
-    /// Whether no reply is expected.
-    pub oneway: bool,
-    /// Whether executing the call twice does no more than executing it once.
-    pub idempotent: bool,
 }
 
 /// A client of one service that knows nothing of its types; generated clients wrap it.
@@ -127,7 +113,7 @@ impl Client {
     /// # Errors
     /// As there.
     pub async fn execute_named(&self, target: Target, body: Body) -> Result<Response> {
-        let now = now();
+        let now = clock::now();
         let route = Route { service: &target.service, method: &target.method };
         let timeouts = self.timeouts.with(|timeouts| *timeouts.get(route)).with(&self.options);
         let own = timeouts.whole().and_then(|timeout| now.checked_add(timeout));
@@ -137,20 +123,24 @@ impl Client {
             return Err(Error::timeout("the deadline had passed before the call").with_retry(Retry::Always));
         }
         // The clone that is made ready is the one that is called; the deadline covers waits of both kinds.
-        let mut service = self.service.clone();
-        Deadline::new(poll_fn(|cx| service.poll_ready(cx)), deadline).await?;
+        let (mut service, mut polls) = (self.service.clone(), 0);
+        let ready = poll_fn(|cx| {
+            polls += 1;
+            service.poll_ready(cx)
+        });
+        Deadline::new(ready, deadline).await?;
+        let now = if polls > 1 { clock::now() } else { now };
         let mut context = self.context(target, deadline);
         context.attempt.timeout = timeouts.attempt;
         let request = Request::new(context, body);
-        let response = Deadline::new(service.call(request), deadline).await?;
+        let answer = clock::hold(now, || service.call(request));
+        let response = Deadline::new(answer, deadline).await?;
         pass_back(&response);
         Ok(response)
     }
 
     fn context(&self, target: Target, deadline: Option<Instant>) -> Context {
-        let mut context = Context::new(target.service, target.method);
-        context.oneway = target.oneway;
-        context.idempotent = target.idempotent;
+        let mut context = Context::of(target);
         context.peer = self.peer.clone();
         context.deadline = deadline;
         Context::with_current(|parent| inherit(&mut context, parent));

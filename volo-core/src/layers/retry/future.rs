@@ -15,7 +15,8 @@ use tower::{Service, ServiceExt, util::Oneshot};
 use super::{Latency, Plan, Rules, Shared, lock};
 use crate::{
     Retry,
-    layers::{Classify, Describe, Verdict, now, retry::plan::Step},
+    clock::now,
+    layers::{Classify, Describe, Verdict, retry::plan::Step},
 };
 
 pin_project! {

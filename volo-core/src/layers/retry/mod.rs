@@ -23,7 +23,8 @@ pub use budget::Budget;
 pub use config::{Backoff, BackupConfig, BackupDelay, RetryConfig};
 pub use future::RetryFuture;
 
-use super::{Classify, Describe, PerMethod, Route, Rpc, Setting, dice::Dice, now, table::Table};
+use super::{Classify, Describe, PerMethod, Route, Rpc, Setting, dice::Dice, table::Table};
+use crate::clock::now;
 use future::Again;
 use latency::Latency;
 use plan::{Plan, Purse};
