@@ -32,4 +32,4 @@ pub mod timeout;
 pub mod trace;
 
 pub use classify::{Classify, Describe, Plain, Route, Rpc, Verdict};
-pub use setting::{PerMethod, Setting};
+pub use setting::{PerMethod, Reader, Setting};

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     hash::BuildHasher,
+    mem,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -79,6 +80,62 @@ impl<V> Table<V> {
         *count += 1;
         value
     }
+}
+
+/// States of a [`Table`] that one owner asked for lately. A table forgets nothing, so neither need this.
+#[derive(Debug)]
+pub(super) struct Recent<V> {
+    known: Vec<Known<V>>,
+    oldest: usize,
+    /// Whether anything was asked for: who asks once need not remember it.
+    asked: bool,
+}
+
+/// How many methods a caller usually calls in turn.
+const RECENT: usize = 4;
+
+impl<V> Default for Recent<V> {
+    fn default() -> Self {
+        Recent { known: Vec::new(), oldest: 0, asked: false }
+    }
+}
+
+/// Starts anew: whoever is cloned for one call should not pay for it.
+impl<V> Clone for Recent<V> {
+    fn clone(&self) -> Self {
+        Recent::default()
+    }
+}
+
+impl<V> Recent<V> {
+    /// The state of a method; `look_up` asks the table.
+    pub(super) fn get(&mut self, route: Route<'_>, look_up: impl FnOnce(Route<'_>) -> Arc<V>) -> Arc<V> {
+        let is_known =
+            |known: &&Known<V>| same(&known.method, route.method) && same(&known.service, route.service);
+        if let Some(known) = self.known.iter().find(is_known) {
+            return known.value.clone();
+        }
+        let value = look_up(route);
+        if mem::replace(&mut self.asked, true) {
+            self.remember(route, value.clone());
+        }
+        value
+    }
+
+    #[cold]
+    fn remember(&mut self, route: Route<'_>, value: Arc<V>) {
+        let known = Known { service: FastStr::new(route.service), method: FastStr::new(route.method), value };
+        if self.known.len() < RECENT {
+            return self.known.push(known);
+        }
+        self.known[self.oldest] = known;
+        self.oldest = (self.oldest + 1) % RECENT;
+    }
+}
+
+#[inline]
+fn same(known: &str, name: &str) -> bool {
+    known.len() == name.len() && (known.as_ptr() == name.as_ptr() || known == name)
 }
 
 fn find<V>(map: &Map<V>, hash: u64, route: Route<'_>) -> Option<Arc<V>> {

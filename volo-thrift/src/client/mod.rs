@@ -27,13 +27,18 @@ mod stack;
 mod timer;
 mod warm_up;
 
-use std::{fmt, future::poll_fn, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use faststr::FastStr;
 use tower::{Service, util::BoxCloneSyncService};
 use volo_core::{
     Body, Context, Error, Metainfo, Peer, Request, Response, Result, Retry, Target, clock,
-    layers::{PerMethod, Route, Setting, retry::RetryConfig, timeout::Deadline},
+    layers::{PerMethod, Reader, Route, retry::RetryConfig, timeout::Deadline},
 };
 
 pub use builder::ClientBuilder;
@@ -59,15 +64,22 @@ pub trait ServiceClient: From<Client> {
 /// `ClientBuilder::<Client>` makes one that is used with [`Client::execute_named`].
 ///
 /// Clones are cheap and share their connections.
-#[derive(Clone)]
 pub struct Client {
     /// As in [`ServiceClient::SERVICE`]: an inherited method belongs to the service it is called on.
     name: &'static str,
-    service: ClientService,
-    timeouts: Setting<PerMethod<Timeouts>>,
+    stack: Stack,
+    /// A clone of the stack that made a call before, unless it makes one just now: further calls need no clone.
+    spare: Mutex<Option<Stack>>,
     options: Arc<CallOpt>,
     peer: Option<Arc<Peer>>,
     retry: Option<Arc<RetryConfig>>,
+}
+
+/// What a call goes through.
+#[derive(Clone)]
+struct Stack {
+    service: ClientService,
+    timeouts: Reader<PerMethod<Timeouts>>,
 }
 
 impl ServiceClient for Client {
@@ -75,20 +87,15 @@ impl ServiceClient for Client {
 }
 
 impl Client {
-    fn new(
-        name: &'static str,
-        service: ClientService,
-        timeouts: Setting<PerMethod<Timeouts>>,
-        options: CallOpt,
-    ) -> Self {
+    fn new(name: &'static str, stack: Stack, options: CallOpt) -> Self {
         let peer = options.address.clone().map(|address| Arc::new(Peer { address, credentials: None }));
         let retry = options.retry.clone().map(Arc::new);
-        Client { name, service, timeouts, options: Arc::new(options), peer, retry }
+        Client { name, stack, spare: Mutex::default(), options: Arc::new(options), peer, retry }
     }
 
     /// The same client with other settings; what `options` leaves open stays as it is.
     pub fn with_callopt(&self, options: CallOpt) -> Self {
-        Client::new(self.name, self.service.clone(), self.timeouts.clone(), options.or(&self.options))
+        Client::new(self.name, self.stack.clone(), options.or(&self.options))
     }
 
     /// Calls `method` with an encoded or encodable args struct; gives the reply as it came.
@@ -115,7 +122,8 @@ impl Client {
     pub async fn execute_named(&self, target: Target, body: Body) -> Result<Response> {
         let now = clock::now();
         let route = Route { service: &target.service, method: &target.method };
-        let timeouts = self.timeouts.with(|timeouts| *timeouts.get(route)).with(&self.options);
+        let mut stack = self.spare().unwrap_or_else(|| self.stack.clone());
+        let timeouts = stack.timeouts.get().get(route).with(&self.options);
         let own = timeouts.whole().and_then(|timeout| now.checked_add(timeout));
         let inherited = Context::with_current(|parent| parent.deadline).flatten();
         let deadline = own.into_iter().chain(inherited).min();
@@ -123,20 +131,31 @@ impl Client {
             return Err(Error::timeout("the deadline had passed before the call").with_retry(Retry::Always));
         }
         // The clone that is made ready is the one that is called; the deadline covers waits of both kinds.
-        let (mut service, mut polls) = (self.service.clone(), 0);
+        let mut polls = 0;
         let ready = poll_fn(|cx| {
             polls += 1;
-            service.poll_ready(cx)
+            stack.service.poll_ready(cx)
         });
         Deadline::new(ready, deadline).await?;
         let now = if polls > 1 { clock::now() } else { now };
         let mut context = self.context(target, deadline);
         context.attempt.timeout = timeouts.attempt;
         let request = Request::new(context, body);
-        let answer = clock::hold(now, || service.call(request));
+        let answer = clock::hold(now, || stack.service.call(request));
+        self.keep(stack);
         let response = Deadline::new(answer, deadline).await?;
         pass_back(&response);
         Ok(response)
+    }
+
+    fn spare(&self) -> Option<Stack> {
+        self.spare.try_lock().ok()?.take()
+    }
+
+    fn keep(&self, stack: Stack) {
+        if let Ok(mut spare) = self.spare.try_lock() {
+            *spare = Some(stack);
+        }
     }
 
     fn context(&self, target: Target, deadline: Option<Instant>) -> Context {
@@ -175,6 +194,19 @@ fn pass_back(response: &Response) {
         let known = &mut parent.metainfo_mut().downstream;
         metainfo.downstream.iter().for_each(|(key, value)| known.set(key.clone(), value.clone()));
     });
+}
+
+impl Clone for Client {
+    fn clone(&self) -> Self {
+        Client {
+            name: self.name,
+            stack: self.stack.clone(),
+            spare: Mutex::default(),
+            options: self.options.clone(),
+            peer: self.peer.clone(),
+            retry: self.retry.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for Client {

@@ -23,7 +23,10 @@ use tower::{Layer, Service};
 
 pub use state::{BreakerConfig, BreakerState};
 
-use super::{Classify, Describe, PerMethod, Route, Rpc, Verdict, table::Table};
+use super::{
+    Classify, Describe, PerMethod, Route, Rpc, Verdict,
+    table::{Recent, Table},
+};
 use crate::{Error, ErrorKind, clock::now};
 use state::{Circuit, Ending, Permit};
 
@@ -185,7 +188,7 @@ impl<S, C: Clone> Layer<S> for BreakerLayer<C> {
     type Service = CircuitBreaker<S, C>;
 
     fn layer(&self, inner: S) -> CircuitBreaker<S, C> {
-        CircuitBreaker { inner, layer: self.clone() }
+        CircuitBreaker { inner, layer: self.clone(), recent: Recent::default() }
     }
 }
 
@@ -194,6 +197,7 @@ impl<S, C: Clone> Layer<S> for BreakerLayer<C> {
 pub struct CircuitBreaker<S, C = Rpc> {
     inner: S,
     layer: BreakerLayer<C>,
+    recent: Recent<Breaker>,
 }
 
 impl<S, Req, C> Service<Req> for CircuitBreaker<S, C>
@@ -212,7 +216,7 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let BreakerLayer { breakers, classify } = &self.layer;
         let route = classify.route(&request);
-        let (breaker, start) = (breakers.get(route), now());
+        let (breaker, start) = (self.recent.get(route, |route| breakers.get(route)), now());
         let classify = classify.clone();
         match breaker.admit(start) {
             Ok(permit) => {

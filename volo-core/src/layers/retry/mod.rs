@@ -23,9 +23,9 @@ pub use budget::Budget;
 pub use config::{Backoff, BackupConfig, BackupDelay, RetryConfig};
 pub use future::RetryFuture;
 
-use super::{Classify, Describe, PerMethod, Route, Rpc, Setting, dice::Dice, table::Table};
+use super::{Classify, Describe, PerMethod, Reader, Route, Rpc, Setting, dice::Dice, table::Table};
 use crate::clock::now;
-use future::Again;
+use future::Seed;
 use latency::Latency;
 use plan::{Plan, Purse};
 
@@ -76,7 +76,7 @@ impl<S: Clone, C> Layer<S> for RetryLayer<C> {
 
     fn layer(&self, inner: S) -> Retry<S, C> {
         let spare = Arc::new(Mutex::new(inner.clone()));
-        Retry { inner, spare, shared: self.shared.clone() }
+        Retry { inner, spare, shared: self.shared.clone(), config: self.shared.config.reader() }
     }
 }
 
@@ -87,11 +87,13 @@ pub struct Retry<S, C = Rpc> {
     /// Never made ready, and cloned for further attempts: a clone per call would cost calls that need none.
     spare: Arc<Mutex<S>>,
     shared: Arc<Shared<C>>,
+    config: Reader<PerMethod<RetryConfig>>,
 }
 
 impl<S: Clone, C> Clone for Retry<S, C> {
     fn clone(&self) -> Self {
-        Retry { inner: self.inner.clone(), spare: self.spare.clone(), shared: self.shared.clone() }
+        let Retry { inner, spare, shared, config } = self;
+        Retry { inner: inner.clone(), spare: spare.clone(), shared: shared.clone(), config: config.clone() }
     }
 }
 
@@ -112,7 +114,10 @@ where
     fn call(&mut self, mut request: Req) -> Self::Future {
         let shared = &*self.shared;
         shared.budget.deposit();
-        let rules = shared.rules(&request);
+        let rules = match shared.classify.retry_config(&request) {
+            Some(own) => Rules::Own(own.clone()),
+            None => Rules::Common(self.config.get().clone()),
+        };
         let route = shared.classify.route(&request);
         let config = rules.get(route);
         let chained = shared.classify.attempt(&request).is_some_and(|attempt| attempt.chained);
@@ -122,15 +127,17 @@ where
         let now = now();
         let latency = shared.latency(config, route);
         let backup_delay = shared.backup_delay(config, latency.as_deref(), now);
-        let idempotent = shared.classify.is_idempotent(&request);
-        let plan = Plan::begin(config, idempotent, backup_delay, now);
+        let is_simple = latency.is_none() && backup_delay.is_none();
         if let Some(attempt) = shared.classify.attempt_mut(&mut request) {
             attempt.tried.get_or_insert_default();
         }
-        let copy = request.clone();
+        let (spare, shared, copy) = (self.spare.clone(), self.shared.clone(), request.clone());
+        let seed = Seed { spare, shared, request: copy, rules, first_start: now };
         let first = self.inner.call(request);
-        let (spare, shared) = (self.spare.clone(), self.shared.clone());
-        RetryFuture::new(first, Again::new(spare, shared, copy, rules, plan, latency, now))
+        if is_simple {
+            return RetryFuture::seeded(first, seed);
+        }
+        RetryFuture::planned(first, seed.grown(backup_delay, latency))
     }
 }
 
@@ -150,16 +157,6 @@ impl Rules {
 }
 
 impl<C> Shared<C> {
-    fn rules<Req>(&self, request: &Req) -> Rules
-    where
-        C: Describe<Req>,
-    {
-        match self.classify.retry_config(request) {
-            Some(own) => Rules::Own(own.clone()),
-            None => Rules::Common(self.config.get()),
-        }
-    }
-
     fn purse(&self) -> Purse<'_> {
         Purse { all: &self.budget, backups: &self.backups }
     }
