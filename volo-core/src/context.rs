@@ -45,13 +45,16 @@ impl Default for Target {
     }
 }
 
-/// The circumstances of one call.
+/// The circumstances of one call: a handle to its [`CallInfo`], because it passes through all layers by value.
 ///
-/// What all attempts at a call have in common, its [`Target`], is shared by clones and read as if it were a field;
-/// writing to it unshares it. So a context is small and cheap to clone, as it passes through all layers by value.
+/// The default one, of which nothing is known, costs no memory.
+#[derive(Clone, Default)]
+pub struct Context(Option<Box<CallInfo>>);
+
+/// What there is to know of one call. Its [`Target`] is read as if it were part of it.
 #[derive(Clone, Debug, Default)]
-pub struct Context {
-    target: Option<Arc<Target>>,
+pub struct CallInfo {
+    target: Target,
     /// Which attempt at the call this is.
     pub attempt: Attempt,
     /// When the call must be over.
@@ -161,17 +164,7 @@ impl fmt::Debug for Extensions {
     }
 }
 
-impl Context {
-    /// The context of a call to this method.
-    pub fn new(service: impl Into<FastStr>, method: impl Into<FastStr>) -> Self {
-        Context::of(Target { service: service.into(), method: method.into(), ..Target::NONE })
-    }
-
-    /// The context of a call to this target.
-    pub fn of(target: Target) -> Self {
-        Context { target: Some(Arc::new(target)), ..Context::default() }
-    }
-
+impl CallInfo {
     /// The metainfo, if any was ever set or received.
     pub fn metainfo(&self) -> Option<&Metainfo> {
         self.rare.as_ref().map(|rare| &rare.metainfo)
@@ -201,6 +194,26 @@ impl Context {
     pub fn set_stages(&mut self, stages: Arc<Stages>) {
         self.rare.get_or_insert_default().stages = Some(stages);
     }
+}
+
+impl Context {
+    /// The context of a call to this method.
+    pub fn new(service: impl Into<FastStr>, method: impl Into<FastStr>) -> Self {
+        Context::of(Target { service: service.into(), method: method.into(), ..Target::NONE })
+    }
+
+    /// The context of a call to this target.
+    pub fn of(target: Target) -> Self {
+        Context(Some(Box::new(CallInfo { target, ..CallInfo::default() })))
+    }
+
+    /// The context of the reply to this call: whom it was for and sent to, but nothing of what travelled along.
+    pub fn into_reply(mut self) -> Self {
+        if let Some(info) = &mut self.0 {
+            (info.rare, info.deadline) = (None, None);
+        }
+        self
+    }
 
     /// A copy of the context of the call whose handler is running on this thread, if one is.
     pub fn current() -> Option<Context> {
@@ -221,17 +234,42 @@ impl Context {
 }
 
 impl Deref for Context {
-    type Target = Target;
+    type Target = CallInfo;
 
-    fn deref(&self) -> &Target {
-        static NONE: Target = Target::NONE;
-        self.target.as_deref().unwrap_or(&NONE)
+    #[inline]
+    fn deref(&self) -> &CallInfo {
+        static NOTHING: CallInfo =
+            CallInfo { target: Target::NONE, attempt: Attempt::NONE, deadline: None, peer: None, rare: None };
+        self.0.as_deref().unwrap_or(&NOTHING)
     }
 }
 
 impl DerefMut for Context {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut CallInfo {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl Deref for CallInfo {
+    type Target = Target;
+
+    #[inline]
+    fn deref(&self) -> &Target {
+        &self.target
+    }
+}
+
+impl DerefMut for CallInfo {
+    #[inline]
     fn deref_mut(&mut self) -> &mut Target {
-        Arc::make_mut(self.target.get_or_insert_default())
+        &mut self.target
     }
 }
 

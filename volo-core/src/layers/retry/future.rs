@@ -98,7 +98,10 @@ where
                 let mut again = match mem::replace(this.rest, Rest::Nothing) {
                     Rest::Nothing => return Poll::Ready(result),
                     Rest::Seed(seed) if seed.is_success(&result) => return Poll::Ready(result),
-                    Rest::Seed(seed) => Box::new(seed.grown(None, None)),
+                    Rest::Seed(mut seed) => {
+                        seed.note_peer(&result);
+                        Box::new(seed.grown(None, None))
+                    }
                     Rest::Again(again) => again,
                 };
                 if let Some(result) = again.settle(again.seed.first_start, result) {
@@ -142,6 +145,16 @@ where
     fn is_unwanted(&self, result: &Result<S::Response, S::Error>) -> bool {
         let codes = &self.config().codes;
         !codes.is_empty() && self.shared.classify.code(result).is_some_and(|code| codes.contains(&code))
+    }
+
+    /// Takes note of who got the first attempt, so that the next goes elsewhere. Nobody had to before.
+    fn note_peer(&mut self, result: &Result<S::Response, S::Error>) {
+        let classify = &self.shared.classify;
+        let Some(attempt) = classify.attempt_mut(&mut self.request) else { return };
+        attempt.tried.get_or_insert_default();
+        if let Some(peer) = classify.peer(result) {
+            attempt.note_pick(peer);
+        }
     }
 
     /// With a plan of the attempts.

@@ -128,7 +128,7 @@ where
         let latency = shared.latency(config, route);
         let backup_delay = shared.backup_delay(config, latency.as_deref(), now);
         let is_simple = latency.is_none() && backup_delay.is_none();
-        if let Some(attempt) = shared.classify.attempt_mut(&mut request) {
+        if !is_simple && let Some(attempt) = shared.classify.attempt_mut(&mut request) {
             attempt.tried.get_or_insert_default();
         }
         let (spare, shared, copy) = (self.spare.clone(), self.shared.clone(), request.clone());
