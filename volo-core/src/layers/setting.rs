@@ -101,9 +101,16 @@ impl<T> PerMethod<T> {
 
     /// The value for a method.
     pub fn get(&self, route: Route<'_>) -> &T {
-        if self.services.is_empty() {
-            return &self.default;
-        }
+        self.get_with(|| route)
+    }
+
+    /// The value for a method that need not be named if all have the same.
+    #[inline]
+    pub fn get_with<'a>(&self, route: impl FnOnce() -> Route<'a>) -> &T {
+        if self.services.is_empty() { &self.default } else { self.find(route()) }
+    }
+
+    fn find(&self, route: Route<'_>) -> &T {
         let Some(methods) = self.services.get(route.service) else { return &self.default };
         methods.get(route.method).or_else(|| methods.get("")).unwrap_or(&self.default)
     }

@@ -28,9 +28,10 @@ mod timer;
 mod warm_up;
 
 use std::{
-    fmt,
-    future::poll_fn,
+    fmt, mem,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::{self, Poll, ready},
     time::Instant,
 };
 
@@ -105,45 +106,48 @@ impl Client {
     ///
     /// # Errors
     /// When the call failed on the way. What the peer itself reports is a [`Response`].
-    pub async fn execute(&self, method: &'static Method, body: Body) -> Result<Response> {
+    pub fn execute(
+        &self,
+        method: &'static Method,
+        body: Body,
+    ) -> impl Future<Output = Result<Response>> + Send + '_ {
         let target = Target {
             service: FastStr::from_static_str(self.name),
             method: FastStr::from_static_str(method.name),
             oneway: method.oneway,
             idempotent: method.idempotent,
         };
-        self.execute_named(target, body).await
+        self.run(Context::of(target), body)
     }
 
     /// As [`Client::execute`] for a method that is known only at run time.
     ///
     /// # Errors
     /// As there.
-    pub async fn execute_named(&self, target: Target, body: Body) -> Result<Response> {
+    pub fn execute_named(
+        &self,
+        target: Target,
+        body: Body,
+    ) -> impl Future<Output = Result<Response>> + Send + '_ {
+        self.run(Context::of(target), body)
+    }
+
+    async fn run(&self, mut context: Context, body: Body) -> Result<Response> {
         let now = clock::now();
-        let route = Route { service: &target.service, method: &target.method };
         let mut stack = self.spare().unwrap_or_else(|| self.stack.clone());
-        let timeouts = stack.timeouts.get().get(route).with(&self.options);
+        let route = || Route { service: &context.service, method: &context.method };
+        let timeouts = stack.timeouts.get().get_with(route).with(&self.options);
         let own = timeouts.whole().and_then(|timeout| now.checked_add(timeout));
         let inherited = Context::with_current(|parent| parent.deadline).flatten();
         let deadline = own.into_iter().chain(inherited).min();
         if deadline.is_some_and(|deadline| deadline <= now) {
             return Err(Error::timeout("the deadline had passed before the call").with_retry(Retry::Always));
         }
-        // The clone that is made ready is the one that is called; the deadline covers waits of both kinds.
-        let mut polls = 0;
-        let ready = poll_fn(|cx| {
-            polls += 1;
-            stack.service.poll_ready(cx)
-        });
-        Deadline::new(ready, deadline).await?;
-        let now = if polls > 1 { clock::now() } else { now };
-        let mut context = self.context(target, deadline);
+        context.deadline = deadline;
         context.attempt.timeout = timeouts.attempt;
-        let request = Request::new(context, body);
-        let answer = clock::hold(now, || stack.service.call(request));
-        self.keep(stack);
-        let response = Deadline::new(answer, deadline).await?;
+        self.complete(&mut context);
+        let call = Passing { client: self, way: Way::Waiting(stack, Request::new(context, body), Some(now)) };
+        let response = Deadline::new(call, deadline).await?; // covers the wait for readiness, too
         pass_back(&response);
         Ok(response)
     }
@@ -158,18 +162,56 @@ impl Client {
         }
     }
 
-    fn context(&self, target: Target, deadline: Option<Instant>) -> Context {
-        let mut context = Context::of(target);
+    /// Adds to the context of a call what this client and the handler that is running say of it.
+    fn complete(&self, context: &mut Context) {
         context.peer = self.peer.clone();
-        context.deadline = deadline;
-        Context::with_current(|parent| inherit(&mut context, parent));
+        Context::with_current(|parent| inherit(context, parent));
         if !self.options.tags.is_empty() {
             context.extensions_mut().insert(Tags(self.options.tags.clone()));
         }
         if let Some(retry) = &self.retry {
             context.extensions_mut().insert(retry.clone());
         }
-        context
+    }
+}
+
+/// A call on its way through the stack.
+struct Passing<'a> {
+    client: &'a Client,
+    way: Way,
+}
+
+enum Way {
+    /// Until the stack, on the very clone that is called then, is ready; the time is known if that is at once.
+    Waiting(Stack, Request, Option<Instant>),
+    Called(Pin<Box<dyn Future<Output = Result<Response>> + Send>>),
+    Over,
+}
+
+impl Future for Passing<'_> {
+    type Output = Result<Response>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<Response>> {
+        if let Way::Waiting(stack, _, now) = &mut self.way {
+            let ready = stack.service.poll_ready(cx);
+            if ready.is_pending() {
+                *now = None;
+                return Poll::Pending;
+            }
+            let waiting = mem::replace(&mut self.way, Way::Over);
+            ready!(ready)?;
+            if let Way::Waiting(mut stack, request, now) = waiting {
+                let now = now.unwrap_or_else(clock::now);
+                self.way = Way::Called(clock::hold(now, || stack.service.call(request)));
+                self.client.keep(stack);
+            }
+        }
+        match &mut self.way {
+            Way::Called(answer) => answer.as_mut().poll(cx),
+            Way::Waiting(..) | Way::Over => {
+                Poll::Ready(Err(Error::internal("a call was polled after its end")))
+            }
+        }
     }
 }
 

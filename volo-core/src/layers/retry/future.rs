@@ -133,7 +133,7 @@ where
     C: Describe<Req> + Classify<S::Response, S::Error>,
 {
     fn config(&self) -> &RetryConfig {
-        self.rules.get(self.shared.classify.route(&self.request))
+        self.rules.get(|| self.shared.classify.route(&self.request))
     }
 
     /// Whether the call is over with this result, and well.
@@ -241,7 +241,7 @@ where
         if let Some(attempt) = classify.attempt_mut(&mut request) {
             *attempt = attempt.further(number);
         }
-        if is_alone && rules.get(route).same_peer {
+        if is_alone && rules.get(|| route).same_peer {
             classify.pin_to_last(&mut request);
         }
         let service = lock(spare).clone();

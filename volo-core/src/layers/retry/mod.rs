@@ -118,14 +118,13 @@ where
             Some(own) => Rules::Own(own.clone()),
             None => Rules::Common(self.config.get().clone()),
         };
-        let route = shared.classify.route(&request);
-        let config = rules.get(route);
+        let config = rules.get(|| shared.classify.route(&request));
         let chained = shared.classify.attempt(&request).is_some_and(|attempt| attempt.chained);
         if config.attempts_max <= 1 || (chained && !config.chained) {
             return RetryFuture::once(self.inner.call(request));
         }
         let now = now();
-        let latency = shared.latency(config, route);
+        let latency = shared.latency(config, || shared.classify.route(&request));
         let backup_delay = shared.backup_delay(config, latency.as_deref(), now);
         let is_simple = latency.is_none() && backup_delay.is_none();
         if !is_simple && let Some(attempt) = shared.classify.attempt_mut(&mut request) {
@@ -148,10 +147,11 @@ pub(super) enum Rules {
 }
 
 impl Rules {
-    pub(super) fn get(&self, route: Route<'_>) -> &RetryConfig {
+    #[inline]
+    pub(super) fn get<'a>(&self, route: impl FnOnce() -> Route<'a>) -> &RetryConfig {
         match self {
             Rules::Own(config) => config,
-            Rules::Common(configs) => configs.get(route),
+            Rules::Common(configs) => configs.get_with(route),
         }
     }
 }
@@ -162,12 +162,16 @@ impl<C> Shared<C> {
     }
 
     /// The durations of the method's calls, if they matter.
-    fn latency(&self, config: &RetryConfig, route: Route<'_>) -> Option<Arc<Mutex<Latency>>> {
+    fn latency<'a>(
+        &self,
+        config: &RetryConfig,
+        route: impl FnOnce() -> Route<'a>,
+    ) -> Option<Arc<Mutex<Latency>>> {
         let backup = config.backup.as_ref()?;
         self.backups.set_percent(backup.percent_max);
         self.backups.deposit();
         let measured = matches!(backup.delay, BackupDelay::Percentile { .. });
-        measured.then(|| self.latencies.get(route, |_| Mutex::default()))
+        measured.then(|| self.latencies.get(route(), |_| Mutex::default()))
     }
 
     fn backup_delay(
