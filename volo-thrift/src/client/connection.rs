@@ -27,6 +27,9 @@ use crate::{
 /// A peer may send so many messages in a row that answer no call; then the connection is given up.
 const STRAYS_MAX: u32 = 64;
 
+/// Transports whose bytes come as they were sent or not at all.
+const INTACT: [&str; 3] = ["mem", "shm", "tls"];
+
 /// How long the last words of a peer are waited for that takes nothing any more.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -40,12 +43,33 @@ pub(super) struct Settings {
     pub(super) identity: Identity,
     /// Flags of each request's header.
     pub(super) flags: u16,
-    /// Whether requests carry checksums.
-    pub(super) checksums: bool,
+    pub(super) checksums: Checksums,
     /// Whether method names carry the service's, as Apache's multiplexed protocol has them.
     pub(super) multiplexed: bool,
     /// What the first request of a connection says.
     pub(super) greeting: Option<Pair>,
+}
+
+/// Which requests carry checksums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Checksums {
+    /// None.
+    Never,
+    /// Those to a peer that answers with some, unless the transport has its own.
+    IfAnswered,
+    /// All.
+    Always,
+}
+
+impl Checksums {
+    /// Whether requests carry some over this transport, before anything is known of the peer.
+    fn at_first(self, transport: &str) -> bool {
+        match self {
+            Checksums::Never => false,
+            Checksums::IfAnswered => !INTACT.contains(&transport),
+            Checksums::Always => true,
+        }
+    }
 }
 
 /// A string key of a header and its value.
@@ -94,6 +118,7 @@ pub(super) struct Received<S> {
 impl<S> Connection<S> {
     /// A connection with room for `window` calls at a time.
     pub(super) fn new(link: Box<dyn Link>, settings: Arc<Settings>, window: usize) -> Self {
+        let checksums = settings.checksums.at_first(link.profile().transport);
         Connection {
             calls: Calls::new(window),
             framer: FixedFramer::new(settings.dialect, &settings.limits),
@@ -101,7 +126,7 @@ impl<S> Connection<S> {
             greeting: settings.greeting.clone(),
             akin: false,
             settings,
-            fronts: Fronts::default(),
+            fronts: Fronts::new(checksums),
             timer: Timer::default(),
             stalled: None,
             frame_due: None,
@@ -292,6 +317,7 @@ impl<S> Connection<S> {
     fn accept(&mut self, message: Result<Box<Incoming>, WireError>) -> Result<Option<Received<S>>> {
         let message = match message {
             Ok(message) => message,
+            Err(error) if error.is_damage() => return Err(error.into()),
             Err(error) => {
                 let arrival = self.calls.arrive(error.sequence_id());
                 return self.known(arrival, Err(error.into()));
@@ -312,6 +338,10 @@ impl<S> Connection<S> {
                 ));
             }
             return self.stray().map(|()| None); // a control frame; it has been obeyed
+        }
+        let is_checked = header.is_some_and(|header| header.checksum);
+        if !is_checked && !self.akin && self.settings.checksums == Checksums::IfAnswered {
+            self.fronts.checksums = false;
         }
         match self.calls.arrive(number) {
             Arrival::Unknown => {

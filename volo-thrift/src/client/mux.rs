@@ -20,7 +20,7 @@ use volo_core::{
 };
 
 use super::{
-    connection::{Connection, Settings},
+    connection::{Checksums, Connection, Settings},
     hello, mux_task, reply,
 };
 use crate::{
@@ -115,7 +115,10 @@ impl Mux {
             return Err(Error::new(ErrorKind::Config, "multiplexing needs TTHeader"));
         }
         let greeting = Some((keys::ANNOUNCE, Advert::ANNOUNCEMENT));
-        let settings = Arc::new(Settings { flags: flag::OUT_OF_ORDER, greeting, ..settings });
+        // A stream that something splits between two servers tears messages apart, and calls that share it would
+        // be given each other's parts.
+        let checksums = settings.checksums.max(Checksums::IfAnswered);
+        let settings = Arc::new(Settings { flags: flag::OUT_OF_ORDER, checksums, greeting, ..settings });
         let (connect, per_address) = (Arc::new(connect), per_address.max(1));
         Ok(Mux { settings, connect, per_address, groups: Mutex::default() })
     }

@@ -259,7 +259,12 @@ impl Connection {
                     self.answer(cx, turn, Some(hello))
                 }
             },
-            Err(error) => self.refuse_bytes(cx, turn, &error),
+            Err(error) => {
+                if error.is_damage() {
+                    self.stage = Stage::Finishing; // nobody knows where the next frame begins
+                }
+                self.refuse_bytes(cx, turn, &error)
+            }
         }
     }
 

@@ -237,7 +237,7 @@ impl Reply {
         let head =
             asked.then(|| MessageHead::new(MessageKind::Reply, head.name.clone(), head.sequence_id))?;
         let greeting = Some((keys::HELLO, Hello::new(instance, peer).to_text()));
-        Some(Reply { greeting, ..Reply::plain(dialect, head, empty(dialect)) })
+        Some(Reply { greeting, checksum: header.checksum, ..Reply::plain(dialect, head, empty(dialect)) })
     }
 
     /// The frame that tells a multiplexing client to send no more: Kitex's control frame, with sequence id 0.
@@ -275,9 +275,9 @@ impl Reply {
         let plain = self.dialect == Front::DIALECT
             && self.head.kind == MessageKind::Reply
             && self.greeting.is_none()
-            && !self.checksum
             && meta::is_plain_reply(&self.context, &self.notes);
-        self.route.as_ref().filter(|_| plain)?.reply.as_ref()
+        let route = self.route.as_ref().filter(|_| plain)?;
+        if self.checksum { route.checked_reply.as_ref() } else { route.reply.as_ref() }
     }
 
     /// A business status goes into the header; a framing without one gets an exception instead.
