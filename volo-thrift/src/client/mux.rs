@@ -246,12 +246,12 @@ impl Mux {
     fn encode_if_large(&self, request: &mut Request) -> Result<()> {
         let Body::Typed(message) = request.body() else { return Ok(()) };
         let format = self.settings.dialect.protocol.format();
-        let link_min = self.connect.link.link_min;
-        if message.encoded_size(format, link_min)?.inline <= INLINE_MAX {
+        let (link_min, limits) = (self.connect.link.link_min, &self.settings.limits);
+        if message.encoded_size(format, link_min, limits.depth_max)?.inline <= INLINE_MAX {
             return Ok(());
         }
-        let size = message.encoded_size(format, usize::MAX)?;
-        let max = self.settings.limits.message_max;
+        let size = message.encoded_size(format, usize::MAX, limits.depth_max)?;
+        let max = limits.message_max;
         if size.total() > max {
             let text = format!("message of {} bytes passes message_max of {max}", size.total());
             return Err(Error::new(ErrorKind::Encode, text));

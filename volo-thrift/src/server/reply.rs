@@ -46,6 +46,7 @@ pub(super) struct Ticket {
     pub(super) may_overtake: bool,
     /// Bytes of memory that the request may hold.
     pub(super) frame_len: usize,
+    depth_max: u32,
     /// When the request came.
     pub(super) arrived: Instant,
     /// Whether it came after the peer could know that the server shuts down, and is to be told so.
@@ -70,6 +71,7 @@ impl Ticket {
             kin: header.is_some_and(Advert::is_announced),
             may_overtake,
             frame_len: incoming.body.bytes.len(),
+            depth_max: core.limits.depth_max,
             arrived,
             // Others hear of the shutdown with their next reply, and may have sent this before.
             late: late && may_overtake && header.is_some_and(meta::knows_not_executed),
@@ -143,18 +145,18 @@ impl Ticket {
             }
             Body::Typed(message) => message,
         };
-        let len = message.encoded_size(format, usize::MAX)?.inline;
+        let len = message.encoded_size(format, usize::MAX, self.depth_max)?.inline;
         if len <= LARGE {
             return Ok((response, len));
         }
-        let raw = encode(&**message, format)?;
+        let raw = encode(&**message, format, self.depth_max)?;
         let outcome = response.outcome();
         Ok((Response::new(response.context, Body::Raw(raw), outcome), len))
     }
 }
 
-fn encode(message: &dyn Encode, format: Format) -> Result<Raw> {
-    let size = message.encoded_size(format, usize::MAX)?;
+fn encode(message: &dyn Encode, format: Format, depth_max: u32) -> Result<Raw> {
+    let size = message.encoded_size(format, usize::MAX, depth_max)?;
     let mut buffer = OutBuf::with_capacity(size.inline + volo_core::span::SCRATCH);
     buffer.write(size, usize::MAX, &mut |span| {
         message.encode_into(format, span);

@@ -55,7 +55,7 @@ impl Front {
     /// # Errors
     /// When the body can't be written in Binary, or the message passes a limit.
     pub fn size(&self, body: &Body, link_min: usize, limits: &Limits) -> Result<Size> {
-        let size = size_body(body, Protocol::Binary, link_min)?.plus(self.bytes.len());
+        let size = size_body(body, Protocol::Binary, link_min, limits)?.plus(self.bytes.len());
         check_size(size, limits)
     }
 
