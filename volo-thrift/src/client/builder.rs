@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     Limits,
+    budget::ReceiveBudget,
     meta::{Advert, Identity, keys},
     wire::{Dialect, Framing, Protocol},
 };
@@ -321,6 +322,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self.connect.link.buffered_max = self.limits.write_buffer_max;
         let settings = Settings {
             dialect: self.dialect,
+            budget: ReceiveBudget::of_process(&self.limits),
             limits: self.limits,
             identity: self.identity,
             flags: 0,

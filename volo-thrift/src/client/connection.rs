@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Limits,
+    budget::{PARTIAL_FREE, ReceiveBudget, Share},
     conn::{Arrival, Calls, Ended, Loss, Reset, SequenceId},
     meta::{Advert, Hello, Identity, InstanceId, keys},
     wire::{Dialect, FixedFramer, Header, Incoming, MessageKind, WireError, parse},
@@ -48,6 +49,8 @@ pub(super) struct Settings {
     pub(super) multiplexed: bool,
     /// What the first request of a connection says.
     pub(super) greeting: Option<Pair>,
+    /// What all connections of the process may hold.
+    pub(super) budget: Arc<ReceiveBudget>,
 }
 
 /// Which requests carry checksums.
@@ -91,6 +94,7 @@ pub(super) struct Connection<S> {
     stalled: Option<(u64, Option<Instant>)>,
     /// Set while a frame is half received: until when it must be whole.
     frame_due: Option<Instant>,
+    share: Share,
     /// Set once nothing can be sent any more: why, and how long there may still be something to be received.
     broken: Option<(Error, Option<Instant>)>,
     retiring: bool,
@@ -125,6 +129,7 @@ impl<S> Connection<S> {
             link,
             greeting: settings.greeting.clone(),
             akin: false,
+            share: Share::new(settings.budget.clone()),
             settings,
             fronts: Fronts::new(checksums),
             timer: Timer::default(),
@@ -255,11 +260,12 @@ impl<S> Connection<S> {
             let frame = match self.link.poll_recv(cx, &mut self.framer) {
                 Poll::Ready(frame) => frame?,
                 Poll::Pending => {
-                    self.watch_frame();
+                    self.watch_frame()?;
                     return Poll::Pending;
                 }
             };
             self.frame_due = None;
+            self.share.set(0);
             let frame =
                 frame.ok_or_else(|| Error::new(ErrorKind::Closed, "the peer closed the connection"))?;
             let message = parse(frame, self.settings.dialect, &self.settings.limits).map(Box::new);
@@ -304,13 +310,19 @@ impl<S> Connection<S> {
         self.calls.close().map(move |ended| reset(ended, Loss::Closed(cause.clone()), flushed))
     }
 
-    /// Sets or clears the time by which the frame being received must be whole.
-    fn watch_frame(&mut self) {
-        if self.link.partial() == 0 {
+    /// Sets or clears the time by which the frame being received must be whole, and counts what there is of it.
+    fn watch_frame(&mut self) -> Result<()> {
+        let partial = self.link.partial();
+        if partial == 0 {
             self.frame_due = None;
         } else if self.frame_due.is_none() {
             self.frame_due = after(self.settings.limits.frame_timeout);
         }
+        self.share.set(partial);
+        if partial > PARTIAL_FREE && self.share.is_exhausted() {
+            return Err(self.share.refusal());
+        }
+        Ok(())
     }
 
     /// Finds the call of a message; `None` for what is not about a call.
