@@ -8,7 +8,8 @@ use volo_core::Span;
 use super::{Header, WireError};
 use crate::meta::keys;
 
-const LEN: usize = 8;
+/// How many digits there are.
+pub(super) const LEN: usize = 8;
 
 /// The digits as they stand in a header.
 pub(super) type Digits = [u8; LEN];

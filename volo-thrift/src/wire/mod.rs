@@ -40,6 +40,8 @@ pub use error::WireError;
 pub use front::Front;
 pub use message::{MessageHead, MessageKind};
 pub use outgoing::Outgoing;
+#[cfg(any(test, fuzzing))]
+pub(crate) use recent::forget;
 pub use ttheader::{Header, PAIRS_MAX, flag};
 
 /// How messages are told apart in the stream.
