@@ -73,6 +73,16 @@ fn no_limit_is_without_a_row() {
     assert_eq!(missing, Vec::<&str>::new());
 }
 
+#[test]
+fn the_document_names_every_row() {
+    let (code, document) = (include_str!("limits.rs"), include_str!("../../SECURITY.md"));
+    let rows = code.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split_once("Box::pin("));
+    let rows: Vec<_> = rows.filter_map(|(_, row)| Some(format!("`{}`", row.split_once('(')?.0))).collect();
+    assert_eq!(rows.len(), ROWS.len());
+    let missing: Vec<_> = rows.iter().filter(|row| !document.contains(row.as_str())).collect();
+    assert_eq!(missing, Vec::<&String>::new());
+}
+
 /// `attempt` makes the same message, of `size`, meet the limit it is given.
 async fn exact(limit: &str, size: usize, mut attempt: impl AsyncFnMut(usize) -> Result<(), String>) {
     let error = attempt(size - 1).await.expect_err("one above the limit");

@@ -27,6 +27,7 @@ mod admission;
 mod connection;
 mod core;
 mod framer;
+mod inbox;
 mod job;
 mod reply;
 mod router;
