@@ -1,6 +1,7 @@
 //! Thrift over `volo-core`: protocols, framings, client and server.
 #![warn(missing_docs)]
 
+mod budget;
 pub mod client;
 mod conn;
 mod error;
@@ -18,6 +19,7 @@ mod method;
 #[cfg(feature = "pilota")]
 pub mod pilota;
 pub mod protocol;
+mod resources;
 #[doc(hidden)]
 pub mod rt;
 #[cfg(feature = "serde")]
