@@ -6,10 +6,10 @@ use super::figures::time;
 
 /// Size of a drawing, and its margins, in the units of its view box.
 const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 330.0;
+const HEIGHT: f64 = 338.0;
 const LEFT: f64 = 72.0;
 const RIGHT: f64 = 24.0;
-const TOP: f64 = 26.0;
+const TOP: f64 = 34.0;
 const BOTTOM: f64 = 44.0;
 
 /// How values become places.
@@ -236,7 +236,7 @@ impl Chart<'_> {
             out,
             "<text class=\"name\" text-anchor=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
             LEFT - 10.0,
-            TOP - 9.0,
+            TOP - 20.0,
             self.y.label
         );
     }

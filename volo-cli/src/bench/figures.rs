@@ -22,6 +22,9 @@ pub(crate) struct Report {
     pub(crate) environment: Environment,
     /// Whether it was ended early.
     pub(crate) interrupted: bool,
+    /// What the first failure of each kind said.
+    #[serde(default)]
+    pub(crate) messages: BTreeMap<String, String>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -316,13 +319,18 @@ fn curve(latency: &Histogram<u64>) -> Vec<(f64, f64)> {
     let beyond = |step: u32| 10f64.powf(-f64::from(step) / 12.0);
     // As many nines as there are calls to fill them.
     let steps = ((latency.len() as f64).log10() * 12.0).floor().clamp(0.0, 84.0) as u32;
-    let shares = (0..=steps).map(|step| 1.0 - beyond(step));
-    shares.map(|share| (share * 100.0, latency.value_at_quantile(share) as f64 / 1e3)).collect()
+    let mut shares: Vec<f64> = (0..=steps).map(|step| 1.0 - beyond(step)).collect();
+    if steps > 4 {
+        // Between two of the others.
+        shares.insert(4, 0.5);
+    }
+    shares.into_iter().map(|share| (share * 100.0, latency.value_at_quantile(share) as f64 / 1e3)).collect()
 }
 
 /// Microseconds in a unit that fits.
 pub(crate) fn time(us: f64) -> String {
     match us {
+        0.0 => "–".to_owned(),
         us if us < 10.0 => format!("{us:.1} µs"),
         us if us < 1e3 => format!("{us:.0} µs"),
         us if us < 1e4 => format!("{:.2} ms", us / 1e3),
@@ -391,8 +399,9 @@ mod tests {
         let mut histogram = Histogram::<u64>::new_with_bounds(100, 10_000_000, 3).unwrap();
         (1..=1000).for_each(|us| histogram.saturating_record(us * 1000));
         let curve = curve(&histogram);
-        assert_eq!(curve.len(), 37);
-        assert!((curve[12].0 - 90.0).abs() < 1e-9 && (curve[12].1 - 900.0).abs() < 2.0);
+        assert_eq!(curve.len(), 38);
+        assert_eq!(curve[4].0, 50.0);
+        assert!((curve[13].0 - 90.0).abs() < 1e-9 && (curve[13].1 - 900.0).abs() < 2.0);
         assert!(curve.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1));
     }
 }

@@ -158,7 +158,7 @@ fn by_load<'a>(report: &Report) -> Chart<'a> {
         Load::Open { rate, .. } => rate,
         Load::Closed { callers } => callers as f64,
     };
-    let mut steps: Vec<&Step> = report.steps.iter().filter(|step| step.all.calls() > 0).collect();
+    let mut steps: Vec<&Step> = report.steps.iter().filter(|step| step.all.succeeded > 0).collect();
     steps.sort_by(|one, other| rate(one).total_cmp(&rate(other)));
     let lines = [Metric::P50, Metric::P99, Metric::P999].into_iter().enumerate();
     let series: Vec<Series> = lines
@@ -285,6 +285,9 @@ fn throughput<'a>(report: &Report) -> Chart<'a> {
 }
 
 fn budget(out: &mut String, report: &Report) {
+    if report.steps.iter().all(|step| step.all.budget_us.wait <= 0.0) {
+        return;
+    }
     out.push_str("<section class=\"card\"><header><h2>Where the time of a mean call goes</h2></header><div class=\"budget\">");
     for step in &report.steps {
         let parts = parts(&step.all);
@@ -361,7 +364,9 @@ fn figures(out: &mut String, report: &Report) {
     out.push_str("</tbody></table></div>");
     for step in &report.steps {
         for (kind, count) in &step.all.errors {
-            let _ = write!(out, "<p class=\"note\">{}: {} × {kind}</p>", step.load, grouped(*count as f64));
+            let message = report.messages.get(kind).map(|message| format!(": {}", escape(message)));
+            let (count, message) = (grouped(*count as f64), message.unwrap_or_default());
+            let _ = write!(out, "<p class=\"note\">{}: {count} × {kind}{message}</p>", step.load);
         }
     }
     let _ = write!(

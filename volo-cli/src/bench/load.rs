@@ -31,6 +31,12 @@ const OVERSLEPT: Duration = Duration::from_micros(55);
 /// A run's intervals, at most.
 const POINTS_MAX: u32 = 60;
 
+/// How long calls that became due just before the end may take to be sent.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// Calls that are let go at once, at most.
+const MORE_MAX: usize = 1 << 40;
+
 /// Of calls that were never sent, so many are noted one by one; beyond that each stands for several.
 const UNSENT_NOTED_MAX: u64 = 10_000;
 
@@ -166,11 +172,13 @@ where
             joined = callers.join_next() => if joined.is_none() { break },
         }
     }
-    let ended = Instant::now().min(run.end);
+    let mut ended = Instant::now().min(run.end);
     run.over.store(true, Ordering::Relaxed);
-    if let Some((schedule, pacer)) = schedule {
-        let released = pacer.await.unwrap_or_default();
-        schedule.note_unsent(&run, released, ended);
+    if let Some((schedule, pacer)) = schedule
+        && let Ok((due, until)) = pacer.await
+    {
+        ended = until;
+        schedule.note_unsent(&run, due, ended);
     }
     sampler.finish(&run, ended)
 }
@@ -229,15 +237,16 @@ impl Schedule {
         Some(self.time_of(self.taken.fetch_add(1, Ordering::Relaxed)))
     }
 
-    /// Lets calls go when they are due, until the end; gives how many.
+    /// Lets calls go when they are due, until the end; gives how many were due, and until when calls were sent.
     ///
     /// A thread of its own: timers of the runtime are a millisecond apart.
-    fn pace(&self, run: &Run) -> u64 {
+    fn pace(&self, run: &Run) -> (u64, Instant) {
         let mut released = 0;
         while !run.is_over() {
             let due = (self.start.elapsed().as_secs_f64() * self.rate) as u64 + 1;
             if due > released {
-                self.due.add_permits(usize::try_from(due - released).unwrap_or(usize::MAX >> 4));
+                let more = usize::try_from(due - released).unwrap_or(MORE_MAX);
+                self.due.add_permits(more.min(MORE_MAX));
                 released = due;
             }
             let next = self.time_of(released).min(run.end);
@@ -253,10 +262,19 @@ impl Schedule {
                 None => thread::sleep(left),
             }
         }
-        self.due.close();
         // Those that became due since count as well, however late this thread is.
-        let ended = Instant::now().min(run.end).saturating_duration_since(self.start);
-        released.max((ended.as_secs_f64() * self.rate).round() as u64)
+        let ended = Instant::now().min(run.end);
+        let all = (ended.saturating_duration_since(self.start).as_secs_f64() * self.rate).round() as u64;
+        let more = usize::try_from(all.saturating_sub(released)).unwrap_or_default();
+        self.due.add_permits(more.min(MORE_MAX));
+        let begun = Instant::now();
+        while self.due.available_permits() > 0 && begun.elapsed() < GRACE {
+            thread::sleep(Duration::from_millis(1));
+        }
+        // What is sent late is part of a longer run.
+        let ended = if self.due.available_permits() > 0 { Instant::now() } else { ended };
+        self.due.close();
+        (released.max(all), ended)
     }
 
     /// Calls that were due but not sent have waited until now at least.

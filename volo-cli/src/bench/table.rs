@@ -52,7 +52,7 @@ pub(crate) fn print(
     out.push('\n');
     for step in &report.steps {
         let _ = writeln!(out, "{}", steadiness(step, paint));
-        errors(&mut out, step, paint);
+        errors(&mut out, report, step, paint);
     }
     if let Some(comparison) = comparison {
         compared(&mut out, comparison, paint);
@@ -77,7 +77,7 @@ pub(super) fn how(report: &Report) -> String {
     let Plan { warm_up_s, duration_s, repeats } = plan;
     let size = if target.template { "about " } else { "" };
     format!(
-        "{} {} {}, {size}{} bytes; {}, {repeats} × {duration_s} s, each after {warm_up_s} s of warm-up",
+        "{} {} {}, {size}{} bytes; {}; {repeats} × {duration_s} s, {warm_up_s} s of warm-up before each",
         target.framing,
         target.protocol,
         target.mode,
@@ -163,7 +163,11 @@ fn budget(out: &mut String, step: &Step, named: bool, paint: Paint) {
     for (name, us) in parts {
         let share = us / total;
         let bar = "█".repeat((share * 40.0).round() as usize);
-        let _ = writeln!(out, "  {name:<18}{:>10} {:>8}  {bar}", time(us), percent(share));
+        let _ = writeln!(
+            out,
+            "  {}",
+            format!("{name:<18}{:>10} {:>8}  {bar}", time(us), percent(share)).trim_end()
+        );
     }
     if let Some(decode) = step.all.budget_us.decode {
         let _ = writeln!(
@@ -186,6 +190,9 @@ fn steadiness(step: &Step, paint: Paint) -> String {
         let text = format!("{} ±{}", metric.name(), percent(share));
         if share > BAND { paint.bad(&text) } else { text }
     });
+    if step.all.succeeded == 0 {
+        return format!("{}: {}", step.load, paint.bad("no call succeeded"));
+    }
     let verdict = match step.unsteady() {
         None => return format!("{}: one repeat, so nothing tells how far figures can be trusted", step.load),
         Some(unsteady) if unsteady.is_empty() => paint.good("repeatable within ±10 %"),
@@ -194,10 +201,11 @@ fn steadiness(step: &Step, paint: Paint) -> String {
     format!("{}: {verdict} ({})", step.load, shares.join(", "))
 }
 
-fn errors(out: &mut String, step: &Step, paint: Paint) {
+fn errors(out: &mut String, report: &Report, step: &Step, paint: Paint) {
     for (kind, count) in &step.all.errors {
         let share = *count as f64 / step.all.calls().max(1) as f64;
-        let _ = writeln!(out, "  {} {kind} {}", paint.bad(&grouped(*count as f64)), percent(share));
+        let message = report.messages.get(kind).map(|message| format!(": {message}")).unwrap_or_default();
+        let _ = writeln!(out, "  {} {kind} {}{message}", paint.bad(&grouped(*count as f64)), percent(share));
     }
 }
 

@@ -163,6 +163,7 @@ fn report(runs: &[(f64, f64)]) -> Report {
         plan: plan(2.0, 5.0, 3),
         environment: Environment::now(),
         interrupted: false,
+        messages: [("TIMEOUT".to_owned(), "<slow>".to_owned())].into(),
         steps: vec![step],
     }
 }

@@ -2,19 +2,20 @@
 
 use std::{
     cell::Cell,
+    collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use serde_json::json;
 use volo_core::{
-    Body, Context, Stage,
+    Body, Context, Response, Stage,
     layers::trace::{Stats, Status as Ending},
 };
 use volo_thrift::{
     Target as Callee,
-    generic::{JsonClient, MethodType},
+    generic::{Answer, JsonClient, MethodType},
 };
 
 use super::{
@@ -32,6 +33,9 @@ use crate::{
 
 /// Of so many replies one is decoded wholly.
 const DECODED_EVERY: u64 = 64;
+
+/// Characters of a failure's message that are kept.
+const MESSAGE_MAX: usize = 300;
 
 /// Failed calls that are too many, unless something else is said.
 const WARN_ERRORS: f64 = 0.005;
@@ -130,7 +134,8 @@ async fn bench(args: &Args) -> Result<Status, Status> {
     signals.abort();
     let target = caller.target(args);
     let (interrupted, environment) = (stop.is_pulled(), environment.after());
-    let report = Report { format: bench::FORMAT, target, plan, environment, interrupted, steps };
+    let messages = caller.messages.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let report = Report { format: bench::FORMAT, target, plan, environment, interrupted, messages, steps };
     let limits =
         |given: &Option<Limits>, errors| given.clone().unwrap_or_default().or(Metric::Errors, errors);
     let (warn, crit) = (limits(&args.warn, WARN_ERRORS), limits(&args.crit, CRIT_ERRORS));
@@ -275,6 +280,8 @@ struct Caller {
     /// The arguments, if all calls have the same.
     constant: Body,
     request_bytes: usize,
+    /// What the first failure of each kind said.
+    messages: Mutex<BTreeMap<String, String>>,
 }
 
 impl Caller {
@@ -303,6 +310,7 @@ impl Caller {
             remote: args.remote.clone(),
             constant,
             request_bytes,
+            messages: Mutex::default(),
         })
     }
 
@@ -349,16 +357,47 @@ impl Caller {
                 decoded: None,
             };
             match answer {
-                Ok(response) if ending == Ending::Ok && number % DECODED_EVERY == 0 => {
+                Ok(response) if done.error.is_some() => self.told(&done, || self.read(response)),
+                Ok(response) if number % DECODED_EVERY == 0 => {
                     match self.client.answer(&self.method, response) {
                         Ok(_) => done.decoded = Some(at.elapsed()),
-                        Err(_) => done.error = Some(Ending::ProtocolError.as_str()),
+                        Err(error) => {
+                            done.error = Some(Ending::ProtocolError.as_str());
+                            self.told(&done, || chain(&error));
+                        }
                     }
                 }
-                Err(_) if done.error.is_none() => done.error = Some(Ending::Internal.as_str()),
-                _ => {}
+                Ok(_) => {}
+                Err(error) => {
+                    done.error.get_or_insert(Ending::Internal.as_str());
+                    self.told(&done, || chain(&error));
+                }
             }
             done
+        }
+    }
+}
+
+impl Caller {
+    /// Keeps what the first failure of its kind says.
+    #[cold]
+    fn told(&self, done: &Done, say: impl FnOnce() -> String) {
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        let kind = done.error.unwrap_or_default();
+        if !messages.contains_key(kind) {
+            let message = say().chars().take(MESSAGE_MAX).collect();
+            messages.insert(kind.to_owned(), message);
+        }
+    }
+
+    /// What a reply that is no success says.
+    fn read(&self, response: Response) -> String {
+        match self.client.answer(&self.method, response) {
+            Ok(Answer::Exception(name, value)) => format!("{name} {value}"),
+            Ok(Answer::Biz(biz)) => format!("status {}: {}", biz.status_code, biz.status_message),
+            Ok(Answer::Application(exception)) => exception.to_string(),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => chain(&error),
         }
     }
 }
