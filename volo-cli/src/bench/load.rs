@@ -267,14 +267,16 @@ impl Schedule {
         let all = (ended.saturating_duration_since(self.start).as_secs_f64() * self.rate).round() as u64;
         let more = usize::try_from(all.saturating_sub(released)).unwrap_or_default();
         self.due.add_permits(more.min(MORE_MAX));
+        let due = released.max(all);
         let begun = Instant::now();
-        while self.due.available_permits() > 0 && begun.elapsed() < GRACE {
+        let backlog = || self.taken.load(Ordering::Relaxed) < due;
+        while backlog() && begun.elapsed() < GRACE {
             thread::sleep(Duration::from_millis(1));
         }
         // What is sent late is part of a longer run.
-        let ended = if self.due.available_permits() > 0 { Instant::now() } else { ended };
+        let ended = if backlog() { Instant::now() } else { ended };
         self.due.close();
-        (released.max(all), ended)
+        (due, ended)
     }
 
     /// Calls that were due but not sent have waited until now at least.
