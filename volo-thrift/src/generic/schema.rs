@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use super::json::{Key, Prefix};
 use crate::protocol::Type;
 
 /// The services of an IDL, with all types that their methods use.
@@ -108,9 +109,22 @@ pub struct StructType {
     pub kind: StructKind,
     /// Its fields in order of declaration.
     pub fields: Vec<FieldType>,
+    /// How each field is spelled in JSON.
+    pub(super) keys: Vec<Key>,
+    prefixes: Vec<Prefix>,
     by_name: HashMap<String, usize, RandomState>,
+    /// Places of fields with small ids, by id; `NOWHERE` for others.
+    near: Vec<u16>,
     by_id: HashMap<i16, usize, RandomState>,
 }
+
+/// Ids below this are found by looking in a table.
+const NEAR: usize = 1024;
+
+const NOWHERE: u16 = u16::MAX;
+
+/// How many fields are looked at for a key before all are searched by name: those in between may be absent.
+const LOOK_AHEAD: usize = 16;
 
 /// What a struct is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +141,27 @@ impl StructType {
     pub(super) fn new(name: String, kind: StructKind, fields: Vec<FieldType>) -> Self {
         let by_name = fields.iter().enumerate().map(|(at, field)| (field.name.clone(), at)).collect();
         let by_id = fields.iter().enumerate().map(|(at, field)| (field.id, at)).collect();
-        StructType { name, kind, fields, by_name, by_id }
+        let keys: Vec<Key> = fields.iter().map(|field| Key::new(&field.name)).collect();
+        let prefixes = keys.iter().map(Key::prefix).collect();
+        let mut near = Vec::new();
+        for (at, field) in fields.iter().enumerate() {
+            let id = usize::try_from(field.id).ok().filter(|id| *id < NEAR);
+            if let (Some(id), Ok(at)) = (id, u16::try_from(at)) {
+                near.resize(near.len().max(id + 1), NOWHERE);
+                near[id] = at;
+            }
+        }
+        StructType { name, kind, fields, keys, prefixes, by_name, near, by_id }
+    }
+
+    /// The field whose key a text begins with, and how long that is; `guess` is where it is looked for first. `None`
+    /// if it is none of those near there, or spelled in another way.
+    #[inline(always)]
+    pub(super) fn spelled(&self, text: &[u8], guess: usize) -> Option<(usize, usize)> {
+        let word = u64::from_le_bytes(*text.first_chunk()?);
+        let near = self.prefixes.get(guess..)?.iter().take(LOOK_AHEAD);
+        let mut found = near.enumerate().filter(|(_, prefix)| prefix.matches(word));
+        found.find_map(|(at, _)| Some((guess + at, self.keys[guess + at].begins(text)?)))
     }
 
     /// The field of this name; `guess` is where it is looked for first.
@@ -139,12 +173,13 @@ impl StructType {
         }
     }
 
-    /// The field of this id; `guess` is where it is looked for first.
+    /// The field of this id.
     #[inline]
-    pub(super) fn numbered(&self, id: i16, guess: usize) -> Option<usize> {
-        match self.fields.get(guess) {
-            Some(field) if field.id == id => Some(guess),
-            _ => self.by_id.get(&id).copied(),
+    pub(super) fn numbered(&self, id: i16) -> Option<usize> {
+        match self.near.get(usize::try_from(id).unwrap_or(usize::MAX)) {
+            Some(&NOWHERE) => None,
+            Some(at) => Some(usize::from(*at)),
+            None => self.by_id.get(&id).copied(),
         }
     }
 }

@@ -31,6 +31,18 @@ impl<'j> Json<'j> {
         self.at
     }
 
+    /// What is left.
+    #[inline(always)]
+    pub(in crate::generic) fn rest(&self) -> &'j [u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    /// Passes over bytes of [`Json::rest`] that were read, up to the end of a character.
+    #[inline(always)]
+    pub(in crate::generic) fn advance(&mut self, len: usize) {
+        self.at += len;
+    }
+
     /// The next byte that is no blank; it stays. 0 at the end.
     #[inline]
     pub(in crate::generic) fn peek(&mut self) -> u8 {
