@@ -64,7 +64,7 @@ impl Encoder<'_, '_> {
         self.json.expect(b'{', "an object")?;
         let (mut first, mut next, mut count) = (true, 0, 0);
         let mut seen = Seen::new(ty.fields.len());
-        while self.json.next_element(&mut first, b'}')? {
+        while self.json.next_key(&mut first)? {
             let index = self.field(ty, next)?;
             next = index + 1;
             if self.json.null() {
@@ -81,7 +81,7 @@ impl Encoder<'_, '_> {
         if ty.kind == StructKind::Union && count != 1 {
             return Err(Fault::new(format!("union {} needs exactly one field, not {count}", ty.name)));
         }
-        if ty.kind != StructKind::Union && count < ty.fields.len() {
+        if ty.kind != StructKind::Union && (ty.needed & !seen.few != 0 || ty.needs_more) {
             self.absent(ty, &seen)?;
         }
         self.out.push(0);
@@ -92,7 +92,6 @@ impl Encoder<'_, '_> {
     /// The field whose key comes next.
     #[inline(always)]
     fn field(&mut self, ty: &StructType, guess: usize) -> Result<usize, Fault> {
-        self.json.peek();
         if let Some((index, len)) = ty.spelled(self.json.rest(), guess) {
             self.json.advance(len);
             return Ok(index);

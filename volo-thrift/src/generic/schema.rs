@@ -112,6 +112,10 @@ pub struct StructType {
     /// How each field is spelled in JSON.
     pub(super) keys: Vec<Key>,
     prefixes: Vec<Prefix>,
+    /// A bit for each of the first fields that something is to be done for if it isn't given.
+    pub(super) needed: u128,
+    /// Whether there is such a field beyond.
+    pub(super) needs_more: bool,
     by_name: HashMap<String, usize, RandomState>,
     /// Places of fields with small ids, by id; `NOWHERE` for others.
     near: Vec<u16>,
@@ -151,7 +155,12 @@ impl StructType {
                 near[id] = at;
             }
         }
-        StructType { name, kind, fields, keys, prefixes, by_name, near, by_id }
+        // Defaults are known only later.
+        let is_needed = |field: &FieldType| field.required || !field.optional;
+        let first = fields.iter().take(128).enumerate().filter(|(_, field)| is_needed(field));
+        let needed = first.fold(0, |bits, (at, _)| bits | 1 << at);
+        let needs_more = fields.iter().skip(128).any(is_needed);
+        StructType { name, kind, fields, keys, prefixes, needed, needs_more, by_name, near, by_id }
     }
 
     /// The field whose key a text begins with, and how long that is; `guess` is where it is looked for first. `None`

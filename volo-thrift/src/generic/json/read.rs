@@ -87,6 +87,18 @@ impl<'j> Json<'j> {
         Ok(true)
     }
 
+    /// Before each key of an object: whether there is one; it comes next then, without blanks.
+    #[inline(always)]
+    pub(in crate::generic) fn next_key(&mut self, first: &mut bool) -> Result<bool> {
+        if !*first && self.rest().starts_with(b",\"") {
+            self.at += 1;
+            return Ok(true);
+        }
+        let more = self.next_element(first, b'}')?;
+        self.peek();
+        Ok(more)
+    }
+
     /// A key of an object and its colon.
     #[inline]
     pub(in crate::generic) fn key(&mut self) -> Result<Cow<'j, str>> {
