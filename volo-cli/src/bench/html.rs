@@ -169,7 +169,11 @@ fn by_load<'a>(report: &Report) -> Chart<'a> {
                 name: metric.name().to_owned(),
                 class: class(index),
                 look: Look::Line,
-                marks: points.iter().map(|(x, us)| (*x, *us, time(*us))).collect(),
+                // p99.9 is too close to p99 for a text of its own.
+                marks: match metric {
+                    Metric::P999 => Vec::new(),
+                    _ => points.iter().map(|(x, us)| (*x, *us, time(*us))).collect(),
+                },
                 runs: vec![points],
             }
         })
@@ -369,10 +373,10 @@ fn figures(out: &mut String, report: &Report) {
             let _ = write!(out, "<p class=\"note\">{}: {count} × {kind}{message}</p>", step.load);
         }
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<p class=\"note\">Jitter is the p95 of the difference between a call and the one before of the same caller. \
-         Measured in a {}.</p></section>\n",
+         Measured in a {}.</p></section>",
         kind(report)
     );
 }

@@ -39,7 +39,7 @@ async fn a_closed_loop_counts_what_its_callers_did_after_the_warm_up() {
         async move {
             count.fetch_add(1, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_millis(2)).await;
-            done((number % 4 == 0).then_some("EXCEPTION"))
+            done((number.is_multiple_of(4)).then_some("EXCEPTION"))
         }
     };
     let steps = measured(&plan(0.1, 0.3, 2), &[Load::Closed { callers: 4 }], make).await;
@@ -111,7 +111,7 @@ async fn fast_failures_do_not_flatter() {
             return done(Some("OVERLOADED"));
         }
         tokio::time::sleep(Duration::from_millis(3)).await;
-        done(if number % 4 == 0 { Some("TIMEOUT") } else { None })
+        done(if number.is_multiple_of(4) { Some("TIMEOUT") } else { None })
     };
     let steps = measured(&plan(0.0, 0.2, 1), &[Load::Closed { callers: 2 }], make).await;
     let all = &steps[0].all;

@@ -358,7 +358,7 @@ impl Caller {
             };
             match answer {
                 Ok(response) if done.error.is_some() => self.told(&done, || self.read(response)),
-                Ok(response) if number % DECODED_EVERY == 0 => {
+                Ok(response) if number.is_multiple_of(DECODED_EVERY) => {
                     match self.client.answer(&self.method, response) {
                         Ok(_) => done.decoded = Some(at.elapsed()),
                         Err(error) => {

@@ -54,11 +54,12 @@ impl<'s> Decoder<'s> {
         let mut state = R::START;
         let start = self.out.len();
         while let Some(head) = reader.next_field(&mut state)? {
-            let known = ty.numbered(head.id()).map(|index| (&ty.keys[index], &ty.fields[index]));
-            let Some((key, field)) = known.filter(|(_, field)| head.is(field.ty.wire_type())) else {
+            let known = ty.numbered(head.id()).filter(|(_, wire_type)| head.is(*wire_type));
+            let Some((index, _)) = known else {
                 reader.skip(head)?;
                 continue;
             };
+            let (key, field) = (&ty.keys[index], &ty.fields[index]);
             key.write(&mut self.out);
             let done = match field.ty {
                 TypeRef::Bool => reader.bool_field().map(|value| self.bool(value)),

@@ -9,7 +9,7 @@ use volo_core::{Error, ErrorKind};
 
 use super::{
     json::{Json, JsonError, Out},
-    schema::{FieldType, Schema, StructKind, StructType, TypeRef},
+    schema::{Schema, StructKind, StructType, TypeRef},
 };
 use crate::protocol::Uuid;
 
@@ -75,7 +75,7 @@ impl Encoder<'_, '_> {
                 return Err(Fault::new("given twice").under(&field.name));
             }
             count += 1;
-            self.head(field);
+            self.out.piece(&ty.heads[index], 3);
             self.value(&field.ty).map_err(|fault| fault.under(&field.name))?;
         }
         if ty.kind == StructKind::Union && count != 1 {
@@ -108,7 +108,7 @@ impl Encoder<'_, '_> {
             }
             match &field.default {
                 Some(default) if !field.optional => {
-                    self.head(field);
+                    self.out.piece(&ty.heads[index], 3);
                     self.out.slice(default);
                     self.check_len()?;
                 }
@@ -119,12 +119,6 @@ impl Encoder<'_, '_> {
             }
         }
         Ok(())
-    }
-
-    #[inline]
-    fn head(&mut self, field: &FieldType) {
-        let [high, low] = field.id.to_be_bytes();
-        self.out.piece(&[field.ty.wire_type() as u8, high, low, 0], 3);
     }
 
     fn value(&mut self, ty: &TypeRef) -> Result<(), Fault> {

@@ -117,8 +117,10 @@ pub struct StructType {
     /// Whether there is such a field beyond.
     pub(super) needs_more: bool,
     by_name: HashMap<String, usize, RandomState>,
-    /// Places of fields with small ids, by id; `NOWHERE` for others.
-    near: Vec<u16>,
+    /// The head of each field in Binary, and a byte more.
+    pub(super) heads: Vec<[u8; 4]>,
+    /// Places and types of fields with small ids, by id; `NOWHERE` for others.
+    near: Vec<(u16, Type)>,
     by_id: HashMap<i16, usize, RandomState>,
 }
 
@@ -147,12 +149,13 @@ impl StructType {
         let by_id = fields.iter().enumerate().map(|(at, field)| (field.id, at)).collect();
         let keys: Vec<Key> = fields.iter().map(|field| Key::new(&field.name)).collect();
         let prefixes = keys.iter().map(Key::prefix).collect();
+        let heads = fields.iter().map(FieldType::head).collect();
         let mut near = Vec::new();
         for (at, field) in fields.iter().enumerate() {
             let id = usize::try_from(field.id).ok().filter(|id| *id < NEAR);
             if let (Some(id), Ok(at)) = (id, u16::try_from(at)) {
-                near.resize(near.len().max(id + 1), NOWHERE);
-                near[id] = at;
+                near.resize(near.len().max(id + 1), (NOWHERE, Type::Bool));
+                near[id] = (at, field.ty.wire_type());
             }
         }
         // Defaults are known only later.
@@ -160,7 +163,7 @@ impl StructType {
         let first = fields.iter().take(128).enumerate().filter(|(_, field)| is_needed(field));
         let needed = first.fold(0, |bits, (at, _)| bits | 1 << at);
         let needs_more = fields.iter().skip(128).any(is_needed);
-        StructType { name, kind, fields, keys, prefixes, needed, needs_more, by_name, near, by_id }
+        StructType { name, kind, fields, keys, prefixes, needed, needs_more, by_name, heads, near, by_id }
     }
 
     /// The field whose key a text begins with, and how long that is; `guess` is where it is looked for first. `None`
@@ -182,13 +185,13 @@ impl StructType {
         }
     }
 
-    /// The field of this id.
+    /// The field of this id, and its type on the wire.
     #[inline]
-    pub(super) fn numbered(&self, id: i16) -> Option<usize> {
+    pub(super) fn numbered(&self, id: i16) -> Option<(usize, Type)> {
         match self.near.get(usize::try_from(id).unwrap_or(usize::MAX)) {
-            Some(&NOWHERE) => None,
-            Some(at) => Some(usize::from(*at)),
-            None => self.by_id.get(&id).copied(),
+            Some((NOWHERE, _)) => None,
+            Some((at, ty)) => Some((usize::from(*at), *ty)),
+            None => self.by_id.get(&id).map(|at| (*at, self.fields[*at].ty.wire_type())),
         }
     }
 }
@@ -210,6 +213,13 @@ pub struct FieldType {
     pub docs: Option<String>,
     /// Its default, encoded in Binary; what is written for a field that isn't optional and isn't given.
     pub(super) default: Option<Box<[u8]>>,
+}
+
+impl FieldType {
+    fn head(&self) -> [u8; 4] {
+        let [high, low] = self.id.to_be_bytes();
+        [self.ty.wire_type() as u8, high, low, 0]
+    }
 }
 
 /// An enum.
