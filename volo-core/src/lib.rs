@@ -25,7 +25,7 @@ mod sync;
 pub use address::{Address, ParseAddressError};
 pub use attempt::{Attempt, Tried};
 pub use body::{Body, Decode, DecodeLimits, Encode, Format, Raw};
-pub use context::{Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope};
+pub use context::{Certificate, Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope};
 pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
 pub use request::{Outcome, Request, Response};
 pub use span::{Size, Span};

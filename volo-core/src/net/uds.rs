@@ -46,7 +46,7 @@ pub(super) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Str
 fn link(stream: UnixStream, path: PathBuf, options: &LinkOptions) -> StreamLink<UnixStream> {
     let credentials =
         stream.peer_cred().ok().map(|peer| Credentials { uid: peer.uid(), gid: peer.gid(), pid: peer.pid() });
-    StreamLink::new(stream, TRANSPORT, Peer { address: Address::Unix(path), credentials }, options)
+    StreamLink::new(stream, TRANSPORT, Peer { credentials, ..Peer::new(Address::Unix(path)) }, options)
 }
 
 /// A listening socket, whose file is removed with it.

@@ -95,7 +95,7 @@ impl Client {
         timeouts: Setting<PerMethod<Timeouts>>,
         options: CallOpt,
     ) -> Self {
-        let peer = options.address.clone().map(|address| Arc::new(Peer { address, credentials: None }));
+        let peer = options.address.clone().map(|address| Arc::new(Peer::new(address)));
         let retry = options.retry.clone().map(Arc::new);
         Client { name, service, timeouts, options: Arc::new(options), peer, retry }
     }

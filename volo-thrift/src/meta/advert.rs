@@ -157,7 +157,7 @@ mod tests {
 
     fn peer(address: &str, pid: Option<i32>) -> Peer {
         let credentials = pid.map(|pid| Credentials { uid: 0, gid: 0, pid: Some(pid) });
-        Peer { address: address.parse().unwrap(), credentials }
+        Peer { credentials, ..Peer::new(address.parse().unwrap()) }
     }
 
     #[test]

@@ -149,7 +149,7 @@ impl World {
         let mux = Arc::new(Mux::new(settings, ConnectOptions::default(), 1).unwrap());
         let (handle, task) = mux.task();
         let wire = Arc::new(Mutex::new(Wire::default()));
-        let peer_address = Peer { address: Address::Mem("model".into()), credentials: None };
+        let peer_address = Peer::new(Address::Mem("model".into()));
         let profile =
             Profile { transport: "model", link_min: usize::MAX, message_max: usize::MAX, peer: peer_address };
         let near =
