@@ -85,7 +85,9 @@ const UNIX: &str = "a path must follow, as in unix:///run/catalog.sock, or a nam
 
 fn parse_abstract(name: &str) -> Result<Address, &'static str> {
     if !cfg!(any(target_os = "linux", target_os = "android")) {
-        return Err("only Linux has sockets that are in no file system; use a path, as in unix:///run/catalog.sock");
+        return Err(
+            "only Linux has sockets that are in no file system; use a path, as in unix:///run/catalog.sock",
+        );
     }
     if name.is_empty() || name.contains('\0') {
         return Err(UNIX);
@@ -176,7 +178,9 @@ mod tests {
 
     #[test]
     fn faults_come_with_a_hint() {
-        for text in ["", "host", "host:", "host:99999", ":80", "ftp://x:1", "unix://", "mem://", "a b:1", "tls://x"] {
+        for text in
+            ["", "host", "host:", "host:99999", ":80", "ftp://x:1", "unix://", "mem://", "a b:1", "tls://x"]
+        {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
         for text in ["unix:", "unix:@", "unix:/run/a.sock", "unix://@a", "unix:@a\0b"] {

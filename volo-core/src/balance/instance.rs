@@ -50,8 +50,7 @@ impl Instance {
         match &self.address {
             Address::Tcp(address) => address.ip().to_canonical().is_loopback(),
             Address::Host(host, _) | Address::Tls(host, _) => {
-                host == "localhost"
-                    || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+                host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
             }
             _ => true,
         }
@@ -142,6 +141,11 @@ mod tests {
                 .iter()
                 .all(|it| *it)
         );
-        assert!(!local("10.0.0.1:1") && !local("tls://10.0.0.1:1") && !local("catalog:1") && !local("[fe80::1]:1"));
+        assert!(
+            !local("10.0.0.1:1")
+                && !local("tls://10.0.0.1:1")
+                && !local("catalog:1")
+                && !local("[fe80::1]:1")
+        );
     }
 }

@@ -3,10 +3,10 @@
 
 use std::io;
 
-#[cfg(unix)]
-use super::uds;
 #[cfg(feature = "tls")]
 use super::tls;
+#[cfg(unix)]
+use super::uds;
 use super::{Link, LinkOptions, ListenOptions, mem, tcp};
 use crate::{Address, Error, ErrorKind, Result};
 
@@ -36,7 +36,8 @@ impl Listener {
         };
         let socket = match address {
             Address::Tcp(_) | Address::Host(..) if options.tls.is_some() => {
-                let text = format!("{address} is not encrypted, but there are certificates: write tls://{address}");
+                let text =
+                    format!("{address} is not encrypted, but there are certificates: write tls://{address}");
                 return Err(Error::new(ErrorKind::Config, text));
             }
             Address::Tcp(ip) => {

@@ -25,7 +25,9 @@ use bytes::Bytes;
 pub use self::{
     listen::Listener,
     mem::mem_pair,
-    options::{ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, TcpOptions, TlsClient, TlsServer},
+    options::{
+        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, TcpOptions, TlsClient, TlsServer,
+    },
 };
 use crate::{Address, Peer, Result, Size, Span};
 

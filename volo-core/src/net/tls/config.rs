@@ -61,16 +61,17 @@ pub(super) fn server(options: &TlsServer) -> Result<Arc<ServerConfig>> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(DEFAULT_VERSIONS)
         .map_err(|error| config("no TLS version is left").with_source(error))?;
-    let builder = match &options.client_roots {
-        None => builder.with_no_client_auth(),
-        Some(pem) => {
-            let roots = Arc::new(roots(pem)?);
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
-            builder.with_client_cert_verifier(verifier.map_err(|error| {
-                config(format!("clients can't be checked by {pem}")).with_source(error)
-            })?)
-        }
-    };
+    let builder =
+        match &options.client_roots {
+            None => builder.with_no_client_auth(),
+            Some(pem) => {
+                let roots = Arc::new(roots(pem)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
+                builder.with_client_cert_verifier(verifier.map_err(|error| {
+                    config(format!("clients can't be checked by {pem}")).with_source(error)
+                })?)
+            }
+        };
     let (chain, key) = (certificates(&options.certificates)?, private_key(&options.key)?);
     builder.with_single_cert(chain, key).map(Arc::new).map_err(mismatch(&options.certificates))
 }

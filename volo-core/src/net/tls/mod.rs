@@ -29,7 +29,8 @@ pub(super) async fn connect(
     let config = options.tls.prepared()?;
     let name = options.tls.server_name.as_deref().unwrap_or(host);
     let server = ServerName::try_from(name.to_owned()).map_err(|error| {
-        Error::new(ErrorKind::Config, format!("`{name}` is no name a certificate can be for")).with_source(error)
+        Error::new(ErrorKind::Config, format!("`{name}` is no name a certificate can be for"))
+            .with_source(error)
     })?;
     let (tcp, reached) = tcp::open_host(host, port, &address, options).await?;
     let failed = |error: io::Error| {

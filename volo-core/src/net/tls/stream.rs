@@ -144,11 +144,7 @@ impl AsyncRead for TlsStream {
 }
 
 impl AsyncWrite for TlsStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_handshake(cx))?;
         if self.unsent == 0 {
             ready!(self.poll_send(cx))?;
@@ -177,9 +173,6 @@ impl AsyncWrite for TlsStream {
 
 impl Stream for TlsStream {
     fn is_quiet(&mut self) -> bool {
-        if self.session.is_handshaking() {
-            return false;
-        }
         loop {
             match self.session.read_tls(&mut Tried(&self.socket)) {
                 Ok(0) => return false,
@@ -241,13 +234,16 @@ struct Fault(rustls::Error);
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use rustls::Error::{AlertReceived, InvalidMessage};
+        use rustls::Error::{AlertReceived, InvalidMessage, PeerIncompatible};
         match &self.0 {
             InvalidMessage(fault) => write!(f, "the peer does not speak TLS ({fault:?})"),
             AlertReceived(AlertDescription::CertificateRequired) => {
                 f.write_str("the peer wants a certificate (CertificateRequired)")
             }
             AlertReceived(alert) => write!(f, "the peer refused the TLS session ({alert:?})"),
+            PeerIncompatible(fault) => {
+                write!(f, "the peer speaks only a TLS that is too old or unknown here ({fault:?})")
+            }
             error => error.fmt(f),
         }
     }
@@ -255,7 +251,7 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
+        self.0.source()
     }
 }
 
