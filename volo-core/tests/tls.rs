@@ -189,7 +189,8 @@ async fn client_hears(bytes: &[u8], then_end: bool) -> String {
         let _ = socket.read_to_end(&mut Vec::new()).await;
     };
     let client = Authority::new().client();
-    let (dialled, ()) = tokio::join!(async { dial("localhost", port, client, STALL).await.err().unwrap() }, serve);
+    let (dialled, ()) =
+        tokio::join!(async { dial("localhost", port, client, STALL).await.err().unwrap() }, serve);
     assert!(dialled.is_connect(), "nothing was sent");
     chain(&dialled)
 }

@@ -20,6 +20,7 @@ pub mod pilota;
 pub mod protocol;
 #[doc(hidden)]
 pub mod rt;
+mod same_host;
 #[cfg(feature = "serde")]
 mod serialize;
 pub mod server;
@@ -33,4 +34,5 @@ pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use faststr::FastStr;
 pub use limits::Limits;
 pub use method::{HandlerFuture, Method, Service};
+pub use same_host::SameHost;
 pub use server::Server;

@@ -8,6 +8,8 @@ mod listen;
 mod mem;
 mod options;
 mod output;
+#[cfg(unix)]
+mod private;
 mod stream;
 mod tcp;
 #[cfg(feature = "tls")]
@@ -22,6 +24,8 @@ use std::{
 
 use bytes::Bytes;
 
+#[cfg(unix)]
+pub use self::private::{private_directory, remove_stale_sockets};
 pub use self::{
     listen::Listener,
     mem::mem_pair,

@@ -182,6 +182,7 @@ impl fmt::Debug for Pem {
 /// let tls = TlsClient::new().roots("ca.pem").identity("client.pem", "client.key");
 /// ```
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "nothing speaks TLS then"))]
 pub struct TlsClient {
     pub(super) roots: Option<Pem>,
     pub(super) identity: Option<(Pem, Pem)>,
@@ -229,6 +230,7 @@ impl TlsClient {
 /// let tls = TlsServer::new("server.pem", "server.key").client_roots("clients-ca.pem");
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "nothing speaks TLS then"))]
 pub struct TlsServer {
     pub(super) certificates: Pem,
     pub(super) key: Pem,

@@ -198,7 +198,7 @@ fn open_with_mode(mode: u32) -> io::Result<Socket> {
 }
 
 /// Removes what is at `path` if it is a socket without a server.
-fn remove_stale(path: &Path) -> io::Result<()> {
+pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     let refuse = |text| Err(io::Error::new(io::ErrorKind::AddrInUse, text));
     let kind = fs::symlink_metadata(path)?.file_type();
     if kind.is_symlink() {

@@ -154,7 +154,12 @@ impl World {
             Profile { transport: "model", link_min: usize::MAX, message_max: usize::MAX, peer: peer_address };
         let near =
             Near { header, wire: wire.clone(), out: OutBuf::default(), written: 0, flushed: 0, profile };
-        let connection = Connection::new(Box::new(near), mux.settings.clone(), mux.window());
+        let connection = Connection::new(
+            Box::new(near),
+            &Address::Mem("model".into()),
+            mux.settings.clone(),
+            mux.window(),
+        );
         let task = thread::spawn(move || block_on(task.serve(connection)));
         World { mux, handle, task, wire }
     }
@@ -182,11 +187,11 @@ fn request(number: u8) -> Request {
 #[track_caller]
 fn is_reply_to(attempt: &Attempt, number: u8) -> bool {
     match attempt {
-        Attempt::Answered(Some(reply)) => {
+        Attempt::Answered(Answer { message: Some(reply), .. }) => {
             assert_eq!(reply.body.bytes[..], [3, 0, 1, number, 0]);
             true
         }
-        Attempt::Answered(None) => panic!("a call that wants a reply got none"),
+        Attempt::Answered(_) => panic!("a call that wants a reply got none"),
         Attempt::Unsent(_) => false,
     }
 }
