@@ -85,16 +85,19 @@ impl Running {
     }
 }
 
+/// Whom a call went to, and by which transport.
+type Call = (Address, Option<&'static str>);
+
 /// A client that notes by which transport each call went, and to whom.
 #[derive(Clone)]
 struct Watched {
     client: Plain,
-    seen: Arc<Mutex<Vec<(Address, Option<&'static str>)>>>,
+    seen: Arc<Mutex<Vec<Call>>>,
 }
 
 impl Watched {
     fn new(builder: ClientBuilder<Plain>) -> Self {
-        let seen: Arc<Mutex<Vec<_>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<Call>>> = Arc::default();
         let noted = seen.clone();
         let layer = TraceLayer::client(stats_fn(move |stats: &Stats<'_>| {
             let peer = stats.peer.expect("it is known who was called");
