@@ -101,7 +101,7 @@ impl Watched {
         let noted = seen.clone();
         let layer = TraceLayer::client(stats_fn(move |stats: &Stats<'_>| {
             let peer = stats.peer.expect("it is known who was called");
-            noted.lock().unwrap().push((peer.address.clone(), peer.transport));
+            noted.lock().unwrap().push((peer.address.clone(), stats.transport()));
         }));
         let client = builder.retry(RetryConfig::never()).layer_outer(layer).build();
         Watched { client, seen }

@@ -26,6 +26,19 @@ fn hello_greets() {
 }
 
 #[test]
+fn tls_tells_who_calls() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = certificates::Authority::new();
+    let identity = authority.issue(|_| {});
+    let root = authority.root();
+    let files = [identity.certificate.as_bytes(), identity.key.as_bytes(), &root.read().unwrap()];
+    let paths = ["cert.pem", "key.pem", "roots.pem"].map(|name| directory.path().join(name));
+    paths.iter().zip(files).for_each(|(path, text)| std::fs::write(path, text).unwrap());
+    let arguments = paths.each_ref().map(|path| path.to_str().unwrap());
+    assert_eq!(run(env!("CARGO_BIN_EXE_tls"), &arguments).1, "Hello, world! You are localhost.\n");
+}
+
+#[test]
 fn shop_walks_through_every_kind_of_call() {
     let (output, text) = run(env!("CARGO_BIN_EXE_shop"), &["--offerings", "200"]);
     let progress = String::from_utf8(output.stderr).unwrap();
