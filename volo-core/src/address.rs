@@ -1,6 +1,6 @@
 //! Where a peer can be reached.
 //!
-//! `tcp://` and `unix://` name the transport in the address, so that configuration alone picks it.
+//! `tcp://`, `unix://` and `shm://` name the transport in the address, so that configuration alone picks it.
 
 use std::{
     fmt,
@@ -12,7 +12,8 @@ use std::{
 
 use faststr::FastStr;
 
-/// The address of a server, as text: `host:port`, `tcp://host:port`, `unix:///path`, `mem://name`.
+/// The address of a server, as text: `host:port`, `tcp://host:port`, `unix:///path`,
+/// `shm:///path`, `mem://name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Address {
@@ -22,6 +23,8 @@ pub enum Address {
     Host(FastStr, u16),
     /// The path of a Unix domain socket.
     Unix(PathBuf),
+    /// Shared memory, which is agreed upon over the Unix domain socket at this path; Linux only.
+    Shm(PathBuf),
     /// A name inside this process, for tests and in-process calls.
     Mem(FastStr),
 }
@@ -36,6 +39,7 @@ impl Hash for Address {
             Address::Tcp(address) => address.hash(state),
             Address::Host(name, port) => (name, port).hash(state),
             Address::Unix(path) => path.as_os_str().hash(state),
+            Address::Shm(path) => ("shm", path.as_os_str()).hash(state),
             Address::Mem(name) => name.hash(state),
         }
     }
@@ -66,9 +70,11 @@ impl FromStr for Address {
             Some(("tcp", rest)) => parse_tcp(rest).or_else(fail),
             Some(("unix", "")) => fail("a path must follow, as in unix:///run/catalog.sock"),
             Some(("unix", path)) => Ok(Address::Unix(path.into())),
+            Some(("shm", "")) => fail("a path must follow, as in shm:///run/catalog.sock"),
+            Some(("shm", path)) => Ok(Address::Shm(path.into())),
             Some(("mem", "")) => fail("a name must follow, as in mem://catalog"),
             Some(("mem", name)) => Ok(Address::Mem(name.to_owned().into())),
-            Some(_) => fail("the scheme must be tcp, unix or mem"),
+            Some(_) => fail("the scheme must be tcp, unix, shm or mem"),
         }
     }
 }
@@ -92,6 +98,7 @@ impl fmt::Display for Address {
             Address::Tcp(address) => write!(f, "{address}"),
             Address::Host(host, port) => write!(f, "{host}:{port}"),
             Address::Unix(path) => write!(f, "unix://{}", path.display()),
+            Address::Shm(path) => write!(f, "shm://{}", path.display()),
             Address::Mem(name) => write!(f, "mem://{name}"),
         }
     }
@@ -117,7 +124,9 @@ mod tests {
 
     #[test]
     fn texts_survive_a_round_trip() {
-        for text in ["127.0.0.1:80", "[::1]:80", "localhost:9", "unix:///run/a.sock", "mem://shop"] {
+        for text in
+            ["127.0.0.1:80", "[::1]:80", "localhost:9", "unix:///run/a.sock", "shm:///run/a", "mem://shop"]
+        {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
         assert_eq!("tcp://10.0.0.1:1".parse::<Address>().unwrap().to_string(), "10.0.0.1:1");
@@ -125,7 +134,9 @@ mod tests {
 
     #[test]
     fn faults_come_with_a_hint() {
-        for text in ["", "host", "host:", "host:99999", ":80", "ftp://x:1", "unix://", "mem://", "a b:1"] {
+        for text in
+            ["", "host", "host:", "host:99999", ":80", "ftp://x:1", "unix://", "shm://", "mem://", "a b:1"]
+        {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
         let error = "host".parse::<Address>().unwrap_err().to_string();

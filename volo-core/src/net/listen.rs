@@ -3,6 +3,8 @@
 
 use std::io;
 
+#[cfg(target_os = "linux")]
+use super::shm;
 #[cfg(unix)]
 use super::uds;
 use super::{Link, ListenOptions, mem, tcp};
@@ -18,6 +20,8 @@ enum Socket {
     Tcp(tcp::Listener),
     #[cfg(unix)]
     Unix(uds::Listener),
+    #[cfg(target_os = "linux")]
+    Shm(shm::Listener),
     Mem(mem::Listener),
 }
 
@@ -39,12 +43,18 @@ impl Listener {
             Address::Unix(path) => Socket::Unix(uds::Listener::bind(path, options).await.map_err(failed)?),
             #[cfg(not(unix))]
             Address::Unix(_) => return Err(super::unsupported(address)),
+            #[cfg(target_os = "linux")]
+            Address::Shm(path) => Socket::Shm(shm::Listener::bind(path, options).await.map_err(failed)?),
+            #[cfg(not(target_os = "linux"))]
+            Address::Shm(_) => return Err(super::unsupported(address)),
             Address::Mem(name) => Socket::Mem(mem::Listener::bind(name, options).map_err(failed)?),
         };
         let local_address = match &socket {
             Socket::Tcp(tcp) => tcp.local_address().map_err(failed)?,
             #[cfg(unix)]
             Socket::Unix(unix) => unix.local_address(),
+            #[cfg(target_os = "linux")]
+            Socket::Shm(shm) => shm.local_address(),
             Socket::Mem(mem) => mem.local_address(),
         };
         Ok(Listener { socket, local_address })
@@ -68,6 +78,8 @@ impl Listener {
                 Socket::Tcp(tcp) => tcp.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
                 #[cfg(unix)]
                 Socket::Unix(unix) => unix.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
+                #[cfg(target_os = "linux")]
+                Socket::Shm(shm) => shm.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
                 Socket::Mem(mem) => mem.accept().await,
             };
             let error = match accepted {
@@ -97,6 +109,8 @@ impl Listener {
             Socket::Tcp(tcp) => tcp.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
             #[cfg(unix)]
             Socket::Unix(unix) => unix.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
+            #[cfg(target_os = "linux")]
+            Socket::Shm(shm) => shm.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
             Socket::Mem(mem) => mem.into_backlog(),
         }
     }

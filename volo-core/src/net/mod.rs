@@ -8,6 +8,8 @@ mod listen;
 mod mem;
 mod options;
 mod output;
+#[cfg(target_os = "linux")]
+mod shm;
 mod stream;
 mod tcp;
 #[cfg(unix)]
@@ -23,7 +25,7 @@ use bytes::Bytes;
 pub use self::{
     listen::Listener,
     mem::mem_pair,
-    options::{ConnectOptions, LinkOptions, ListenOptions, MemOptions, TcpOptions},
+    options::{ConnectOptions, LinkOptions, ListenOptions, MemOptions, ShmOptions, ShmSpin, TcpOptions},
 };
 use crate::{Address, Peer, Result, Size, Span};
 
@@ -39,11 +41,15 @@ pub async fn connect(address: &Address, options: &ConnectOptions) -> Result<Box<
         Address::Unix(path) => Ok(Box::new(uds::connect(path, options).await?)),
         #[cfg(not(unix))]
         Address::Unix(_) => Err(unsupported(address)),
+        #[cfg(target_os = "linux")]
+        Address::Shm(path) => Ok(Box::new(shm::connect(path, options).await?)),
+        #[cfg(not(target_os = "linux"))]
+        Address::Shm(_) => Err(unsupported(address)),
         Address::Mem(name) => mem::connect(name),
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(not(target_os = "linux"))]
 fn unsupported(address: &Address) -> crate::Error {
     let text = format!("{address} needs a transport that this system does not have");
     crate::Error::new(crate::ErrorKind::Config, text)
@@ -52,7 +58,7 @@ fn unsupported(address: &Address) -> crate::Error {
 /// What a connection is like; fixed for its lifetime.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Name for statistics: `tcp`, `unix`, `mem`.
+    /// Name for statistics: `tcp`, `unix`, `shm`, `mem`.
     pub transport: &'static str,
     /// Bodies of at least this many bytes are better linked than copied; `usize::MAX` where linking is useless.
     pub link_min: usize,

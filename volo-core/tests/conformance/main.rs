@@ -62,6 +62,8 @@ any_link!(tcp, "127.0.0.1:0".to_owned());
 any_link!(mem, crate::unique("mem://"));
 #[cfg(unix)]
 any_link!(unix, crate::unique("unix://"));
+#[cfg(target_os = "linux")]
+any_link!(shm, crate::unique("shm://"));
 
 mod streams {
     any_stream!(tcp, "127.0.0.1:0".to_owned());
