@@ -136,8 +136,8 @@ impl Default for ShmOptions {
 pub enum ShmSpin {
     /// Sleeps at once: no processor time while waiting, some 5 to 50 µs to be woken.
     Off,
-    /// Looks for up to 50 µs before it sleeps, as long as that tends to pay; never where the process may use but
-    /// one processor, and one connection of the process at a time.
+    /// Looks for up to 50 µs before it sleeps, as long as that tends to pay; never while the other end runs on the
+    /// same processor, and one thread of the process at a time.
     #[default]
     Adaptive,
     /// Never sleeps: takes a whole processor per connection.

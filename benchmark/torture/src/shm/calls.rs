@@ -180,7 +180,7 @@ async fn idle_sessions(report: &mut Report) -> Result<(), BoxError> {
     let used = server.process.processor_time()? - before;
     report.at_most(case, "processor time per second, ms", used, Duration::from_millis(20));
     let memory = memory_of(&server.process)? / IDLE;
-    report.at_most(case, "memory per session, both ends, KiB", 2 * memory >> 10, 1024u64);
+    report.at_most(case, "memory per session, both ends, KiB", (2 * memory) >> 10, 1024u64);
     drop(links);
     server.end(case, report).await
 }

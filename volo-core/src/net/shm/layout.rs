@@ -13,6 +13,9 @@ pub(super) const HEAD: usize = 0;
 /// Offset of the word that tells whether this end sleeps; on a line of its own.
 pub(super) const SLEEP: usize = 128;
 
+/// Offset of the word that tells on which processor this end ran last, counted from 1.
+pub(super) const PROCESSOR: usize = SLEEP + 8;
+
 /// Where the ring starts.
 pub(super) const RING: usize = 4096;
 

@@ -23,8 +23,8 @@ use super::{
     arena::{Arena, Slice},
     handshake::Session,
     input::Input,
-    layout::{CELL, CLASSES, INLINE_MAX, capacity},
-    memory::{Own, Peers},
+    layout::{CELL, CLASSES, INLINE_MAX, PROCESSOR, capacity},
+    memory::{Load, Own, Peers, Store},
     ring::{Consumer, Content, Producer, Violation},
     sys::{self, Sent},
     wake::{Alarm, Look, News, Sleeper, Spin},
@@ -76,6 +76,8 @@ pub(in crate::net) struct ShmLink {
     sleeper: Sleeper,
     alarm: Alarm,
     spin: Spin,
+    /// Where this end ran last, as the peer knows it.
+    processor: usize,
     /// Whether a wait for records, or for room, goes on.
     waits_for_records: bool,
     waits_for_room: bool,
@@ -116,6 +118,7 @@ impl ShmLink {
             sleeper: Sleeper::default(),
             alarm: Alarm::default(),
             spin: Spin::new(options.spin),
+            processor: 0,
             waits_for_records: false,
             waits_for_room: false,
         }
@@ -366,7 +369,8 @@ impl ShmLink {
     /// Waits until there are records, or the peer is gone.
     fn poll_records(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.publish(); // nobody should wait for this while this end waits
-        match self.spin.look(|| self.consumer.is_ready(&self.peers)) {
+        let is_peer_here = self.is_peer_here();
+        match self.spin.look(is_peer_here, || self.consumer.is_ready(&self.peers)) {
             Look::Found => return Poll::Ready(Ok(())),
             Look::Again => {
                 self.tell();
@@ -382,6 +386,16 @@ impl ShmLink {
             cx.waker().wake_by_ref();
         }
         if there.records { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Whether the peer ran last where this end runs; tells the peer where that is.
+    fn is_peer_here(&mut self) -> bool {
+        let processor = sys::processor() + 1;
+        if processor != self.processor {
+            self.processor = processor;
+            self.own.store(PROCESSOR, processor as u64);
+        }
+        self.peers.load(PROCESSOR) == processor as u64
     }
 
     /// The wait for room, if there is one, goes on alone.
@@ -526,3 +540,7 @@ impl Link for ShmLink {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

@@ -159,9 +159,9 @@ pub(super) fn wake(socket: impl AsFd) -> Sent {
     }
 }
 
-/// Processors that this process may run on.
-pub(super) fn processors() -> usize {
-    thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize)
+/// The processor that this thread runs on.
+pub(super) fn processor() -> usize {
+    thread::sched_getcpu()
 }
 
 /// The user that this process acts as.

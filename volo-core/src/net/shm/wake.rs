@@ -14,7 +14,6 @@ use super::{
     super::ShmSpin,
     layout::SLEEP,
     memory::{Load, Store},
-    sys,
 };
 use crate::sync::fence;
 
@@ -126,13 +125,12 @@ pub(super) struct Spin {
 
 impl Spin {
     pub(super) fn new(mode: ShmSpin) -> Self {
-        let alone = mode == ShmSpin::Adaptive && sys::processors() < 2;
-        let mode = if alone { ShmSpin::Off } else { mode };
         Spin { mode, since: None, failures: 0, paused: 0, pause: SHORT_SLEEPS, asleep_since: None }
     }
 
-    /// Looks for a moment, if that is worth it now.
-    pub(super) fn look(&mut self, found: impl FnMut() -> bool) -> Look {
+    /// Looks for a moment, if that is worth it now; not if the peer can't run meanwhile, because it needs the same
+    /// processor.
+    pub(super) fn look(&mut self, is_peer_here: bool, found: impl FnMut() -> bool) -> Look {
         match self.mode {
             ShmSpin::Off => Look::Sleep,
             ShmSpin::Busy => {
@@ -142,6 +140,7 @@ impl Spin {
                     Look::Again
                 }
             }
+            ShmSpin::Adaptive if is_peer_here => Look::Sleep,
             ShmSpin::Adaptive => self.look_alone(found),
         }
     }
