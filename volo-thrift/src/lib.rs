@@ -27,7 +27,7 @@ mod sync;
 pub mod wire;
 
 pub use bytes::Bytes;
-pub use client::{CallOpt, Client, ClientBuilder, Target};
+pub use client::{CallOpt, Client, ClientBuilder};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use faststr::FastStr;

@@ -10,13 +10,10 @@ use std::{
 
 use serde_json::json;
 use volo_core::{
-    Body, Context, Response, Stage,
+    Body, Context, Response, Stage, Target as Callee,
     layers::trace::{Stats, Status as Ending},
 };
-use volo_thrift::{
-    Target as Callee,
-    generic::{Answer, JsonClient, MethodType},
-};
+use volo_thrift::generic::{Answer, JsonClient, MethodType};
 
 use super::{
     Status,

@@ -19,7 +19,7 @@ use volo_core::{
 };
 
 use super::{
-    CallOpt, Client, ClientService, Governance, ServiceClient, Timeouts,
+    CallOpt, Client, ClientService, Governance, ServiceClient, Stack, Timeouts,
     auto::Auto,
     connection::Settings,
     mux::Mux,
@@ -354,7 +354,8 @@ impl<C: ServiceClient> ClientBuilder<C> {
             layers.balancer.get_or_insert_with(|| Balancer::discovering(self.balance, feed));
         }
         let service = layers.around(transport, &self.governance);
-        Client::new(C::SERVICE, service, self.governance.timeouts, self.options).into()
+        let stack = Stack { service, timeouts: self.governance.timeouts.reader() };
+        Client::new(C::SERVICE, stack, self.options).into()
     }
 }
 

@@ -126,7 +126,7 @@ impl Mux {
         let mut request = Box::new(request);
         for _ in 0..CONNECTIONS_MAX {
             match self.call_over(self.pick(&peer.address)?, request).await? {
-                Attempt::Answered(answer) => return reply::response(peer, answer),
+                Attempt::Answered(answer) => return reply::response(reply::context(peer), answer),
                 Attempt::Unsent(back) => request = back,
             }
         }

@@ -23,7 +23,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::time::Sleep;
-use volo_core::{Error, ErrorKind, Peer, Result, Size, net::Link, shutdown::Watcher};
+use volo_core::{Error, ErrorKind, Peer, Result, Size, clock::now, net::Link, shutdown::Watcher};
 
 use self::ending::Stage;
 use super::{
@@ -416,11 +416,6 @@ impl Connection {
         }
         Ok(())
     }
-}
-
-/// The runtime's clock, which tests can stop.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 impl Future for Connection {

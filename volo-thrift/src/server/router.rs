@@ -14,7 +14,7 @@ use std::{
 
 use faststr::FastStr;
 use foldhash::fast::RandomState;
-use volo_core::{Context, Error, ErrorKind, Result};
+use volo_core::{Context, Error, ErrorKind, Result, Target};
 
 use crate::{
     ApplicationException, ApplicationKind, Limits, Method, Service,
@@ -72,8 +72,9 @@ impl Route {
     /// Puts the method's own names, which need no copy, in place of what the caller said.
     pub(super) fn name(&self, context: &mut Context) {
         if !self.method.name.is_empty() {
-            context.service = FastStr::from_static_str(self.service_name);
-            context.method = FastStr::from_static_str(self.method.name);
+            let target: &mut Target = context;
+            target.service = FastStr::from_static_str(self.service_name);
+            target.method = FastStr::from_static_str(self.method.name);
         }
     }
 }
