@@ -1,6 +1,7 @@
 //! Thrift over `volo-core`: protocols, framings, client and server.
 #![warn(missing_docs)]
 
+mod budget;
 pub mod client;
 mod conn;
 mod error;
@@ -18,8 +19,10 @@ mod method;
 #[cfg(feature = "pilota")]
 pub mod pilota;
 pub mod protocol;
+mod resources;
 #[doc(hidden)]
 pub mod rt;
+mod same_host;
 #[cfg(feature = "serde")]
 mod serialize;
 pub mod server;
@@ -33,4 +36,5 @@ pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use faststr::FastStr;
 pub use limits::Limits;
 pub use method::{HandlerFuture, Method, Service};
+pub use same_host::SameHost;
 pub use server::Server;

@@ -126,7 +126,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "cut",
-        about: "faults of every kind at every byte of requests and replies, in each of five modes",
+        about: "faults of every kind at every byte of requests and replies, in each of four modes",
         unit: "messages",
         full: 20,
         quick: 3,
@@ -153,6 +153,17 @@ pub const SUITES: &[Suite] = &[
         gate: false,
         timed: true,
         run: |size, report| Box::pin(overload::run(size, report)),
+    },
+    #[cfg(target_os = "linux")]
+    Suite {
+        name: "shm",
+        about: "shared memory with peers that die, stop, lie or come from elsewhere; so many sessions with a liar",
+        unit: "sessions",
+        full: 20_000,
+        quick: 1000,
+        gate: true,
+        timed: true,
+        run: |size, report| Box::pin(crate::shm::run(size, report)),
     },
     Suite {
         name: "soak",

@@ -14,21 +14,22 @@ use volo_core::{
         fallback::FallbackLayer,
         retry::{Budget, RetryConfig},
     },
-    net::ConnectOptions,
+    net::{ConnectOptions, TlsClient},
     pool::PoolConfig,
 };
 
 use super::{
     CallOpt, Client, ClientService, Governance, ServiceClient, Stack, Timeouts,
     auto::Auto,
-    connection::Settings,
+    connection::{Checksums, Settings},
     mux::Mux,
     pingpong::PingPong,
     stack::{Layers, Transport, Wrap},
     warm_up::warming,
 };
 use crate::{
-    Limits,
+    Limits, SameHost,
+    budget::ReceiveBudget,
     meta::{Advert, Identity, keys},
     wire::{Dialect, Framing, Protocol},
 };
@@ -72,6 +73,7 @@ pub struct ClientBuilder<C> {
     balance: LoadBalance,
     feed: Option<Feed>,
     warm_up: bool,
+    same_host: Option<SameHost>,
     fault: Option<String>,
     client: PhantomData<fn() -> C>,
 }
@@ -94,6 +96,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
             balance: LoadBalance::least_in_flight(),
             feed: None,
             warm_up: false,
+            same_host: None,
             fault: None,
             client: PhantomData,
         }
@@ -222,6 +225,21 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self
     }
 
+    /// How addresses like `tls://catalog.example:443` are spoken to; by default the system's roots are trusted, and no
+    /// certificate is shown. Needs the feature `tls`.
+    pub fn tls(mut self, tls: TlsClient) -> Self {
+        self.connect.tls = tls;
+        self
+    }
+
+    /// Leaves TCP for a better transport with servers on this host that name the same directory: [`SameHost`], or its
+    /// path. Calls stay on TCP if anything lies between, as long as nothing better is up, and where the server
+    /// doesn't offer it. Needs TTHeader, and nothing said about how calls share connections.
+    pub fn same_host(mut self, same_host: impl Into<SameHost>) -> Self {
+        self.same_host = Some(same_host.into());
+        self
+    }
+
     /// Puts a header with metainfo before each message. This is the default.
     pub fn ttheader(self) -> Self {
         self.framing(Framing::TtHeader)
@@ -261,7 +279,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
     }
 
     /// Lets every call carry a checksum (CRC32C) of its payload. Needs TTHeader. Replies that carry one are checked
-    /// anyway.
+    /// anyway. Calls that share a connection carry one without this, too, unless the peer answers without.
     pub fn checksums(mut self) -> Self {
         self.checksums = true;
         self
@@ -319,12 +337,14 @@ impl<C: ServiceClient> ClientBuilder<C> {
     /// The client. Settings that make no sense together fail its calls, with an error that says why.
     pub fn build(mut self) -> C {
         self.connect.link.buffered_max = self.limits.write_buffer_max;
+        self.connect.handshake_timeout = self.limits.handshake_timeout;
         let settings = Settings {
             dialect: self.dialect,
+            budget: ReceiveBudget::of_process(&self.limits),
             limits: self.limits,
             identity: self.identity,
             flags: 0,
-            checksums: self.checksums,
+            checksums: if self.checksums { Checksums::Always } else { Checksums::Never },
             multiplexed: self.multiplexed,
             greeting: None,
         };
@@ -334,8 +354,11 @@ impl<C: ServiceClient> ClientBuilder<C> {
             _ if self.checksums && !has_header => {
                 Err(Error::new(ErrorKind::Config, "checksums need TTHeader"))
             }
-            (None, Mode::Auto) if has_header => {
-                Auto::new(settings, self.connect, self.pool).map(|auto| Transport::Auto(Arc::new(auto)))
+            (None, Mode::Auto) if has_header => Auto::new(settings, self.connect, self.pool, self.same_host)
+                .map(|auto| Transport::Auto(Arc::new(auto))),
+            _ if self.same_host.is_some() => {
+                let text = "same_host needs TTHeader, and neither mux nor pingpong";
+                Err(Error::new(ErrorKind::Config, text))
             }
             (None, Mode::Auto | Mode::PingPong) => {
                 let announcement = (keys::ANNOUNCE, Advert::PLAIN_ANNOUNCEMENT);

@@ -12,23 +12,29 @@ use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
-use volo_core::{net::Listener, shutdown::Shutdown};
+use volo_core::{
+    Result,
+    net::{Link, Listener},
+    shutdown::Shutdown,
+};
 
-use super::{connection::Connection, core::Core, resources};
+use super::{connection::Connection, core::Core};
+use crate::resources;
 
 /// Pauses after failed accepts: doubled from the first to the last, so that a lack of descriptors doesn't spin.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Serves connections until `stop` completes, then sees to their end.
-pub(super) async fn serve(core: Arc<Core>, listener: Listener, stop: impl Future<Output = ()> + Send) {
+pub(super) async fn serve(core: Arc<Core>, listeners: Vec<Listener>, stop: impl Future<Output = ()> + Send) {
     let shutdown = Shutdown::new();
-    let address = listener.local_address().clone();
+    let address = listeners[0].local_address().clone();
     let connections_max = core.limits.connections_max.unwrap_or_else(resources::connections_max);
     tracing::info!(%address, connections_max, "serving");
     let drain_timeout = core.limits.drain_timeout;
-    until(stop, accept_all(&core, &listener, &shutdown, connections_max)).await;
-    let backlog = listener.into_backlog(); // new connections are refused from now on
+    until(stop, accept_all(&core, &listeners, &shutdown, connections_max)).await;
+    // New connections are refused from now on.
+    let backlog: Vec<_> = listeners.into_iter().flat_map(Listener::into_backlog).collect();
     shutdown.drain();
     for link in backlog {
         tokio::spawn(Connection::new(link, core.clone(), shutdown.watch()));
@@ -53,11 +59,11 @@ async fn until(stop: impl Future<Output = ()>, endless: impl Future<Output = ()>
 }
 
 /// Gives each connection a task of its own. At the limit, further ones wait in the listener's queue.
-async fn accept_all(core: &Arc<Core>, listener: &Listener, shutdown: &Shutdown, connections_max: usize) {
+async fn accept_all(core: &Arc<Core>, listeners: &[Listener], shutdown: &Shutdown, connections_max: usize) {
     let permits = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     let mut pause = PAUSE_MIN;
     while let Ok(permit) = permits.clone().acquire_owned().await {
-        match listener.accept().await {
+        match accept_any(listeners).await {
             Ok(link) => {
                 pause = PAUSE_MIN;
                 let connection = Connection::new(link, core.clone(), shutdown.watch());
@@ -75,4 +81,21 @@ async fn accept_all(core: &Arc<Core>, listener: &Listener, shutdown: &Shutdown, 
             }
         }
     }
+}
+
+/// The next connection of any listener.
+async fn accept_any(listeners: &[Listener]) -> Result<Box<dyn Link>> {
+    if let [only] = listeners {
+        return only.accept().await;
+    }
+    // The first one is where most connections come from, so it is asked last.
+    let mut all: Vec<_> = listeners.iter().rev().map(|listener| Box::pin(listener.accept())).collect();
+    poll_fn(|cx| {
+        let ready = all.iter_mut().find_map(|accept| match accept.as_mut().poll(cx) {
+            Poll::Ready(accepted) => Some(accepted),
+            Poll::Pending => None,
+        });
+        ready.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }

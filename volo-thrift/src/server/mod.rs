@@ -24,19 +24,24 @@
 
 mod accept;
 mod admission;
-mod budget;
 mod connection;
 mod core;
 mod framer;
+mod inbox;
 mod job;
 mod reply;
-mod resources;
 mod router;
 mod rules;
 mod stack;
 mod stall;
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tower::{
     Layer, ServiceBuilder,
@@ -44,20 +49,17 @@ use tower::{
 };
 use volo_core::{
     Address, BoxError, Error, ErrorKind, Request, Response, Result,
-    net::{LinkOptions, ListenOptions, Listener},
+    net::{LinkOptions, ListenOptions, Listener, TlsServer},
     shutdown,
 };
 
-use self::{admission::Gate, budget::Budget, core::Core, router::Router, stack::Stack};
+use self::{admission::Gate, core::Core, router::Router, stack::Stack};
 pub use self::{
     admission::{Admission, Arrival},
     rules::{QueueRule, RateRule},
     stack::Dispatch,
 };
-use crate::{
-    Limits, Service,
-    meta::{Advert, InstanceId},
-};
+use crate::{Limits, SameHost, Service, budget::ReceiveBudget, meta::InstanceId};
 
 /// The settings of a server.
 ///
@@ -81,6 +83,7 @@ pub struct Server<L = Identity> {
     limits: Limits,
     admission: Vec<Box<dyn Admission>>,
     listen: ListenOptions,
+    same_host: Option<SameHost>,
     layers: ServiceBuilder<L>,
 }
 
@@ -95,6 +98,7 @@ impl Server {
             limits: Limits::default(),
             admission: Vec::new(),
             listen: ListenOptions::default(),
+            same_host: None,
             layers: ServiceBuilder::new(),
         }
     }
@@ -130,6 +134,7 @@ impl<L> Server<L> {
             limits: self.limits,
             admission: self.admission,
             listen: self.listen,
+            same_host: self.same_host,
             layers: self.layers.layer(layer),
         }
     }
@@ -147,7 +152,29 @@ impl<L> Server<L> {
         self
     }
 
-    /// Replaces the settings of the listener and its connections. Write buffers follow [`Limits::write_buffer_max`].
+    /// Shows clients this certificate, at addresses like `tls://0.0.0.0:443`; others are refused then. Needs the feature
+    /// `tls`.
+    pub fn tls(mut self, tls: TlsServer) -> Self {
+        self.listen.tls = Some(tls);
+        self
+    }
+
+    /// Lets only processes of these users connect, where that can be told: to Unix sockets. What they get is an end of
+    /// the connection.
+    pub fn allow_users(mut self, ids: impl IntoIterator<Item = u32>) -> Self {
+        self.listen.unix_users = Some(ids.into_iter().collect());
+        self
+    }
+
+    /// Offers clients on this host that name the same directory a better transport than the one by which they came:
+    /// [`SameHost`], or its path.
+    pub fn same_host(mut self, same_host: impl Into<SameHost>) -> Self {
+        self.same_host = Some(same_host.into());
+        self
+    }
+
+    /// Replaces the settings of the listener and its connections. Write buffers and handshakes follow
+    /// [`Limits::write_buffer_max`] and [`Limits::handshake_timeout`].
     pub fn listen_options(mut self, options: ListenOptions) -> Self {
         self.listen = options;
         self
@@ -189,19 +216,20 @@ where
     pub fn build(self) -> Result<BuiltServer> {
         let router = Arc::new(Router::new(&self.services, &self.blocking, self.service_name_required)?);
         let stack = Stack::new(self.layers.service(Dispatch::new(router.clone())));
-        let receive_max = self.limits.receive_memory_max.unwrap_or_else(resources::receive_memory_max);
         let link = LinkOptions { buffered_max: self.limits.write_buffer_max, ..self.listen.link };
-        let listen = ListenOptions { link, ..self.listen };
-        let instance = InstanceId::random();
+        let handshake_timeout = self.limits.handshake_timeout;
+        let listen = ListenOptions { link, handshake_timeout, ..self.listen };
+        let budget = ReceiveBudget::of_process(&self.limits);
         let core = Core {
             router,
             stack,
             gate: Gate::new(&self.limits, self.admission),
             limits: self.limits,
-            budget: Budget::of_process(receive_max),
+            budget,
             checksums: self.checksums,
-            instance,
-            advert: Advert { mux: true, instance }.to_text(),
+            instance: InstanceId::random(),
+            same_host: self.same_host,
+            is_near: AtomicBool::new(false),
         };
         Ok(BuiltServer { core: Arc::new(core), listen })
     }
@@ -269,26 +297,32 @@ impl BuiltServer {
         let address = address
             .try_into()
             .map_err(|error| Error::new(ErrorKind::Config, "cannot serve there").with_source(error))?;
-        let listener = Listener::bind(&address, &self.listen).await?;
-        Ok(BoundServer { core: self.core.clone(), listener })
+        let mut listeners = vec![Listener::bind(&address, &self.listen).await?];
+        if let Some(same_host) = &self.core.same_host
+            && !self.core.is_near.swap(true, Ordering::Relaxed)
+        {
+            listeners.extend(same_host.listen(self.core.instance, &self.listen).await?);
+        }
+        Ok(BoundServer { core: self.core.clone(), listeners })
     }
 }
 
 /// A server that listens.
 pub struct BoundServer {
     core: Arc<Core>,
-    listener: Listener,
+    /// The one at the address first, then those for clients on this host.
+    listeners: Vec<Listener>,
 }
 
 impl BoundServer {
     /// Where it listens, with the port that the system chose if it was to.
     pub fn local_address(&self) -> &Address {
-        self.listener.local_address()
+        self.listeners[0].local_address()
     }
 
     /// Serves until `shutdown` completes, then drains: nothing new is accepted, clients are told, what was received
     /// is answered. Returns when all is done, or [`Limits::drain_timeout`] after `shutdown`.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) {
-        accept::serve(self.core, self.listener, shutdown).await;
+        accept::serve(self.core, self.listeners, shutdown).await;
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Route {
     pub(super) pace: Pace,
     /// What goes before a result of which the header says nothing else.
     pub(super) reply: Option<Front>,
+    /// The same with a checksum.
+    pub(super) checked_reply: Option<Front>,
 }
 
 impl Route {
@@ -60,6 +62,7 @@ impl Route {
             blocking: false,
             pace: Pace::default(),
             reply: None, // the method is another one each time
+            checked_reply: None,
         }
     }
 
@@ -144,7 +147,8 @@ impl Router {
                 method: *method,
                 blocking: false,
                 pace: Pace::default(),
-                reply: plain_reply(method.name),
+                reply: plain_reply(method.name, false),
+                checked_reply: plain_reply(method.name, true),
             };
             route.blocking = blocking.iter().any(|name| route.answers_to(name));
             self.routes.push(Arc::new(route));
@@ -190,8 +194,8 @@ impl Router {
     }
 }
 
-fn plain_reply(method: &'static str) -> Option<Front> {
-    let (kind, mut header) = (MessageKind::Reply, Header::default());
+fn plain_reply(method: &'static str, checksum: bool) -> Option<Front> {
+    let (kind, mut header) = (MessageKind::Reply, Header { checksum, ..Header::default() });
     meta::write_reply(&mut header, &Context::default(), kind, &Notes::default(), BackwardForm::default());
     let head = MessageHead::new(kind, FastStr::from_static_str(method), 0);
     Front::new(&header, &head, 0, &Limits::default())

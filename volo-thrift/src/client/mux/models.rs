@@ -18,6 +18,7 @@ use volo_core::{
 use super::*;
 use crate::{
     Limits,
+    budget::ReceiveBudget,
     meta::Identity,
     wire::{Dialect, Framing, Header, MessageHead, MessageKind, Outgoing, Protocol, parse},
 };
@@ -143,18 +144,24 @@ impl World {
     fn new(header: Header) -> Self {
         let limits = Limits { in_flight_max: 1, ..Limits::default() };
         let (identity, flags) = (Identity::default(), 0);
-        let (checksums, multiplexed, greeting) = (false, false, None);
+        let (checksums, multiplexed, greeting) = (Checksums::Never, false, None);
+        let (dialect, budget) = (DIALECT, ReceiveBudget::of_process(&limits));
         let settings =
-            Settings { dialect: DIALECT, limits, identity, flags, checksums, multiplexed, greeting };
+            Settings { dialect, limits, identity, flags, checksums, multiplexed, greeting, budget };
         let mux = Arc::new(Mux::new(settings, ConnectOptions::default(), 1).unwrap());
         let (handle, task) = mux.task();
         let wire = Arc::new(Mutex::new(Wire::default()));
-        let peer_address = Peer { address: Address::Mem("model".into()), credentials: None };
+        let peer_address = Peer::new(Address::Mem("model".into()));
         let profile =
             Profile { transport: "model", link_min: usize::MAX, message_max: usize::MAX, peer: peer_address };
         let near =
             Near { header, wire: wire.clone(), out: OutBuf::default(), written: 0, flushed: 0, profile };
-        let connection = Connection::new(Box::new(near), mux.settings.clone(), mux.window());
+        let connection = Connection::new(
+            Box::new(near),
+            &Address::Mem("model".into()),
+            mux.settings.clone(),
+            mux.window(),
+        );
         let task = thread::spawn(move || block_on(task.serve(connection)));
         World { mux, handle, task, wire }
     }
@@ -182,11 +189,11 @@ fn request(number: u8) -> Request {
 #[track_caller]
 fn is_reply_to(attempt: &Attempt, number: u8) -> bool {
     match attempt {
-        Attempt::Answered(Some(reply)) => {
+        Attempt::Answered(Answer { message: Some(reply), .. }) => {
             assert_eq!(reply.body.bytes[..], [3, 0, 1, number, 0]);
             true
         }
-        Attempt::Answered(None) => panic!("a call that wants a reply got none"),
+        Attempt::Answered(_) => panic!("a call that wants a reply got none"),
         Attempt::Unsent(_) => false,
     }
 }
