@@ -9,6 +9,7 @@ mod address;
 mod attempt;
 pub mod balance;
 mod body;
+pub mod clock;
 mod context;
 pub mod discover;
 mod error;
@@ -25,7 +26,9 @@ mod sync;
 pub use address::{Address, ParseAddressError};
 pub use attempt::{Attempt, Tried};
 pub use body::{Body, Decode, DecodeLimits, Encode, Format, Raw};
-pub use context::{Certificate, Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope};
+pub use context::{
+    CallInfo, Certificate, Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope, Target,
+};
 pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
 pub use request::{Outcome, Request, Response};
 pub use span::{Size, Span};

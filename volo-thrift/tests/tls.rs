@@ -49,7 +49,7 @@ async fn both_ends_know_each_other_by_certificate() {
             echo(&client, value).await.unwrap();
         }
         let response = client.0.execute(&ECHO, raw(number(1))).await.unwrap();
-        let callee = response.context.peer.unwrap();
+        let callee = response.context.peer.clone().unwrap();
         assert_eq!((&callee.address, callee.transport), (&address, Some("tls")));
         assert!(callee.certificate.as_ref().unwrap().dns_names.contains(&"localhost".into()));
     }

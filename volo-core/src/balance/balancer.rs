@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use faststr::FastStr;
 
 use super::{Ask, Endpoint, Instance, LoadBalance, Random, Snapshot, latency::Decay};
-use crate::{Request, Retry, discover::Feed, layers::Verdict};
+use crate::{Request, Retry, clock::now, discover::Feed, layers::Verdict};
 
 /// How often, at most, instances that are out or coming back are looked at.
 const REFRESH_NS: u64 = 20_000_000;
@@ -186,11 +186,6 @@ impl Balancer {
     fn changing(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The runtime's clock, which tests can turn.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 impl fmt::Debug for Balancer {

@@ -20,7 +20,7 @@ use std::{
     future::Future,
     hash::{BuildHasher, RandomState},
     sync::{Arc, PoisonError, Weak},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 pub use self::lease::{Lease, Permit};
@@ -30,6 +30,7 @@ use self::{
 };
 use crate::{
     Address, Error, ErrorKind, Result,
+    clock::now,
     net::Link,
     sync::{Mutex, MutexGuard},
 };
@@ -261,11 +262,6 @@ fn sweep<T: Reusable + 'static>(mut sweeper: Sweeper<T>, period: Duration) {
             }
         }
     });
-}
-
-/// The runtime's clock, which tests can turn.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 impl<T> Clone for Pool<T> {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use volo_core::{
-    Address, Error, ErrorKind, Request, Response, Result,
+    Address, Context, Error, ErrorKind, Request, Response, Result,
     net::{self, ConnectOptions, Link},
     pool::PoolConfig,
 };
@@ -67,7 +67,7 @@ impl Auto {
                 }
                 let Some(handle) = open else { break };
                 match self.mux.call_over(handle, request).await? {
-                    Attempt::Answered(answer) => return reply::response(answer),
+                    Attempt::Answered(answer) => return reply::response(Context::default(), answer),
                     Attempt::Unsent(back) => request = back,
                 }
             }
@@ -76,7 +76,7 @@ impl Auto {
         if let Some(advert) = advert.filter(|advert| advert.mux) {
             self.consider(reply::address(&request)?, answer.peer.transport, advert);
         }
-        reply::response(answer)
+        reply::response(request.context.into_reply(), answer)
     }
 
     /// Sees to better connections to the server that advertised, unless the ones there are will do.

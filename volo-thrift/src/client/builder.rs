@@ -19,9 +19,9 @@ use volo_core::{
 };
 
 use super::{
-    CallOpt, Client, ClientService, Governance, ServiceClient, Timeouts,
+    CallOpt, Client, ClientService, Governance, ServiceClient, Stack, Timeouts,
     auto::Auto,
-    connection::Settings,
+    connection::{Checksums, Settings},
     mux::Mux,
     pingpong::PingPong,
     stack::{Layers, Transport, Wrap},
@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     Limits, SameHost,
+    budget::ReceiveBudget,
     meta::{Advert, Identity, keys},
     wire::{Dialect, Framing, Protocol},
 };
@@ -278,7 +279,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
     }
 
     /// Lets every call carry a checksum (CRC32C) of its payload. Needs TTHeader. Replies that carry one are checked
-    /// anyway.
+    /// anyway. Calls that share a connection carry one without this, too, unless the peer answers without.
     pub fn checksums(mut self) -> Self {
         self.checksums = true;
         self
@@ -339,10 +340,11 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self.connect.handshake_timeout = self.limits.handshake_timeout;
         let settings = Settings {
             dialect: self.dialect,
+            budget: ReceiveBudget::of_process(&self.limits),
             limits: self.limits,
             identity: self.identity,
             flags: 0,
-            checksums: self.checksums,
+            checksums: if self.checksums { Checksums::Always } else { Checksums::Never },
             multiplexed: self.multiplexed,
             greeting: None,
         };
@@ -375,7 +377,8 @@ impl<C: ServiceClient> ClientBuilder<C> {
             layers.balancer.get_or_insert_with(|| Balancer::discovering(self.balance, feed));
         }
         let service = layers.around(transport, &self.governance);
-        Client::new(C::SERVICE, service, self.governance.timeouts, self.options).into()
+        let stack = Stack { service, timeouts: self.governance.timeouts.reader() };
+        Client::new(C::SERVICE, stack, self.options).into()
     }
 }
 

@@ -13,14 +13,14 @@ use std::{
 
 use tokio::runtime;
 use volo_core::{
-    Address, Body, Error, ErrorKind, Peer, Raw, Request, Response, Result,
+    Address, Body, Context, Error, ErrorKind, Peer, Raw, Request, Response, Result,
     layers::timeout::mark_covered,
     net::{self, ConnectOptions, Link},
     span::OutBuf,
 };
 
 use super::{
-    connection::{Connection, Settings},
+    connection::{Checksums, Connection, Settings},
     mux_task,
     reply::{self, Answer},
 };
@@ -118,7 +118,10 @@ impl Mux {
             return Err(Error::new(ErrorKind::Config, "multiplexing needs TTHeader"));
         }
         let greeting = Some((keys::ANNOUNCE, Advert::ANNOUNCEMENT));
-        let settings = Arc::new(Settings { flags: flag::OUT_OF_ORDER, greeting, ..settings });
+        // A stream that something splits between two servers tears messages apart, and calls that share it would
+        // be given each other's parts.
+        let checksums = settings.checksums.max(Checksums::IfAnswered);
+        let settings = Arc::new(Settings { flags: flag::OUT_OF_ORDER, checksums, greeting, ..settings });
         let (connect, per_address) = (Arc::new(connect), per_address.max(1));
         Ok(Mux { settings, connect, per_address, groups: Mutex::default() })
     }
@@ -130,7 +133,7 @@ impl Mux {
         for _ in 0..CONNECTIONS_MAX {
             let handle = self.pick(reply::address(&request)?)?;
             match self.call_over(handle, request).await? {
-                Attempt::Answered(answer) => return reply::response(answer),
+                Attempt::Answered(answer) => return reply::response(Context::default(), answer),
                 Attempt::Unsent(back) => request = back,
             }
         }
@@ -243,12 +246,12 @@ impl Mux {
     fn encode_if_large(&self, request: &mut Request) -> Result<()> {
         let Body::Typed(message) = request.body() else { return Ok(()) };
         let format = self.settings.dialect.protocol.format();
-        let link_min = self.connect.link.link_min;
-        if message.encoded_size(format, link_min)?.inline <= INLINE_MAX {
+        let (link_min, limits) = (self.connect.link.link_min, &self.settings.limits);
+        if message.encoded_size(format, link_min, limits.depth_max)?.inline <= INLINE_MAX {
             return Ok(());
         }
-        let size = message.encoded_size(format, usize::MAX)?;
-        let max = self.settings.limits.message_max;
+        let size = message.encoded_size(format, usize::MAX, limits.depth_max)?;
+        let max = limits.message_max;
         if size.total() > max {
             let text = format!("message of {} bytes passes message_max of {max}", size.total());
             return Err(Error::new(ErrorKind::Encode, text));

@@ -73,16 +73,15 @@ fn fault(kind: ApplicationKind, text: String) -> Error {
     Error::protocol(text.clone()).with_source(ApplicationException::new(kind, text))
 }
 
-/// The response to a call; without a message that of a oneway call.
+/// The response to a call, for which `context` was made; without a message that of a oneway call.
 ///
 /// A business status is left as the extension [`BizError`](crate::BizError) of the response's context. An application
 /// exception is decoded here, because its type is the outcome; it says whether the call was executed.
 ///
 /// # Errors
 /// What a server of ours says in its own name: overload, shutdown, a deadline that passed there.
-pub(super) fn response(answer: Answer) -> Result<Response> {
+pub(super) fn response(mut context: Context, answer: Answer) -> Result<Response> {
     let Answer { peer, message } = answer;
-    let mut context = Context::default();
     context.peer = Some(peer);
     let Some(message) = message else {
         context.oneway = true;

@@ -18,7 +18,8 @@ use volo_core::{
     shutdown::Shutdown,
 };
 
-use super::{connection::Connection, core::Core, resources};
+use super::{connection::Connection, core::Core};
+use crate::resources;
 
 /// Pauses after failed accepts: doubled from the first to the last, so that a lack of descriptors doesn't spin.
 const PAUSE_MIN: Duration = Duration::from_millis(5);

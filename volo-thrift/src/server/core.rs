@@ -16,13 +16,13 @@ use volo_core::{
 
 use super::{
     admission::{Arrival, Gate, Permit},
-    budget::Budget,
     reply::Ticket,
     router::{Route, Router},
     stack::Stack,
 };
 use crate::{
     ApplicationException, ApplicationKind, Limits, SameHost,
+    budget::ReceiveBudget,
     meta::{self, Advert, InstanceId, Near},
     wire::Incoming,
 };
@@ -40,7 +40,7 @@ pub(super) struct Core {
     pub(super) stack: Stack,
     pub(super) limits: Limits,
     pub(super) gate: Arc<Gate>,
-    pub(super) budget: Arc<Budget>,
+    pub(super) budget: Arc<ReceiveBudget>,
     /// Whether replies carry checksums although their calls did not.
     pub(super) checksums: bool,
     pub(super) instance: InstanceId,

@@ -24,13 +24,12 @@
 
 mod accept;
 mod admission;
-mod budget;
 mod connection;
 mod core;
 mod framer;
+mod inbox;
 mod job;
 mod reply;
-mod resources;
 mod router;
 mod rules;
 mod stack;
@@ -54,13 +53,13 @@ use volo_core::{
     shutdown,
 };
 
-use self::{admission::Gate, budget::Budget, core::Core, router::Router, stack::Stack};
+use self::{admission::Gate, core::Core, router::Router, stack::Stack};
 pub use self::{
     admission::{Admission, Arrival},
     rules::{QueueRule, RateRule},
     stack::Dispatch,
 };
-use crate::{Limits, SameHost, Service, meta::InstanceId};
+use crate::{Limits, SameHost, Service, budget::ReceiveBudget, meta::InstanceId};
 
 /// The settings of a server.
 ///
@@ -217,16 +216,16 @@ where
     pub fn build(self) -> Result<BuiltServer> {
         let router = Arc::new(Router::new(&self.services, &self.blocking, self.service_name_required)?);
         let stack = Stack::new(self.layers.service(Dispatch::new(router.clone())));
-        let receive_max = self.limits.receive_memory_max.unwrap_or_else(resources::receive_memory_max);
         let link = LinkOptions { buffered_max: self.limits.write_buffer_max, ..self.listen.link };
         let handshake_timeout = self.limits.handshake_timeout;
         let listen = ListenOptions { link, handshake_timeout, ..self.listen };
+        let budget = ReceiveBudget::of_process(&self.limits);
         let core = Core {
             router,
             stack,
             gate: Gate::new(&self.limits, self.admission),
             limits: self.limits,
-            budget: Budget::of_process(receive_max),
+            budget,
             checksums: self.checksums,
             instance: InstanceId::random(),
             same_host: self.same_host,
