@@ -1,6 +1,6 @@
 //! Where a peer can be reached.
 //!
-//! `tcp://`, `tls://` and `unix://` name the transport in the address, so that configuration alone picks it.
+//! `tcp://`, `tls://`, `unix://` and `shm://` name the transport in the address, so that configuration alone picks it.
 
 use std::{
     fmt,
@@ -13,7 +13,7 @@ use std::{
 use faststr::FastStr;
 
 /// The address of a server, as text: `host:port`, `tcp://host:port`, `tls://host:port`, `unix:///path`, `unix:@name`,
-/// `mem://name`.
+/// `shm:///path`, `mem://name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Address {
@@ -25,6 +25,8 @@ pub enum Address {
     Tls(FastStr, u16),
     /// The path of a Unix domain socket; a null byte before the name of one that is in no file system (Linux).
     Unix(PathBuf),
+    /// Shared memory, which is agreed upon over the Unix domain socket at this path; Linux only.
+    Shm(PathBuf),
     /// A name inside this process, for tests and in-process calls.
     Mem(FastStr),
 }
@@ -39,6 +41,7 @@ impl Hash for Address {
             Address::Tcp(address) => address.hash(state),
             Address::Host(name, port) | Address::Tls(name, port) => (name, port).hash(state),
             Address::Unix(path) => path.as_os_str().hash(state),
+            Address::Shm(path) => ("shm", path.as_os_str()).hash(state),
             Address::Mem(name) => name.hash(state),
         }
     }
@@ -74,9 +77,11 @@ impl FromStr for Address {
             Some(("tls", rest)) => parse_tls(rest).or_else(fail),
             Some(("unix", path)) if path.is_empty() || path.starts_with('@') => fail(UNIX),
             Some(("unix", path)) => Ok(Address::Unix(path.into())),
+            Some(("shm", "")) => fail("a path must follow, as in shm:///run/catalog.sock"),
+            Some(("shm", path)) => Ok(Address::Shm(path.into())),
             Some(("mem", "")) => fail("a name must follow, as in mem://catalog"),
             Some(("mem", name)) => Ok(Address::Mem(name.to_owned().into())),
-            Some(_) => fail("the scheme must be tcp, tls, unix or mem"),
+            Some(_) => fail("the scheme must be tcp, tls, unix, shm or mem"),
         }
     }
 }
@@ -132,6 +137,7 @@ impl fmt::Display for Address {
                 Some(name) => write!(f, "unix:@{name}"),
                 None => write!(f, "unix://{}", path.display()),
             },
+            Address::Shm(path) => write!(f, "shm://{}", path.display()),
             Address::Mem(name) => write!(f, "mem://{name}"),
         }
     }
@@ -165,6 +171,7 @@ mod tests {
             "tls://10.0.0.1:443",
             "tls://[::1]:443",
             "unix:///run/a.sock",
+            "shm:///run/a",
             "mem://shop",
         ];
         let hashes: std::collections::HashSet<Address> =
@@ -178,9 +185,19 @@ mod tests {
 
     #[test]
     fn faults_come_with_a_hint() {
-        for text in
-            ["", "host", "host:", "host:99999", ":80", "ftp://x:1", "unix://", "mem://", "a b:1", "tls://x"]
-        {
+        for text in [
+            "",
+            "host",
+            "host:",
+            "host:99999",
+            ":80",
+            "ftp://x:1",
+            "unix://",
+            "shm://",
+            "mem://",
+            "a b:1",
+            "tls://x",
+        ] {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
         for text in ["unix:", "unix:@", "unix:/run/a.sock", "unix://@a", "unix:@a\0b"] {

@@ -3,6 +3,8 @@
 
 use std::io;
 
+#[cfg(target_os = "linux")]
+use super::shm;
 #[cfg(feature = "tls")]
 use super::tls;
 #[cfg(unix)]
@@ -22,6 +24,8 @@ enum Socket {
     Tls(tls::Listener),
     #[cfg(unix)]
     Unix(uds::Listener),
+    #[cfg(target_os = "linux")]
+    Shm(shm::Listener),
     Mem(mem::Listener),
 }
 
@@ -57,6 +61,10 @@ impl Listener {
             Address::Unix(path) => Socket::Unix(uds::Listener::bind(path, options).await.map_err(failed)?),
             #[cfg(not(unix))]
             Address::Unix(_) => return Err(super::unsupported(address, "a system with Unix sockets")),
+            #[cfg(target_os = "linux")]
+            Address::Shm(path) => Socket::Shm(shm::Listener::bind(path, options).await.map_err(failed)?),
+            #[cfg(not(target_os = "linux"))]
+            Address::Shm(_) => return Err(super::unsupported(address, "Linux")),
             Address::Mem(name) => Socket::Mem(mem::Listener::bind(name, options).map_err(failed)?),
         };
         let local_address = match &socket {
@@ -65,6 +73,8 @@ impl Listener {
             Socket::Tls(tls) => tls.local_address().map_err(failed)?,
             #[cfg(unix)]
             Socket::Unix(unix) => unix.local_address(),
+            #[cfg(target_os = "linux")]
+            Socket::Shm(shm) => shm.local_address(),
             Socket::Mem(mem) => mem.local_address(),
         };
         Ok(Listener { socket, local_address })
@@ -93,6 +103,8 @@ impl Listener {
                 Socket::Tls(tls) => tls.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
                 #[cfg(unix)]
                 Socket::Unix(unix) => unix.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
+                #[cfg(target_os = "linux")]
+                Socket::Shm(shm) => shm.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
                 Socket::Mem(mem) => mem.accept().await,
             };
             let error = match accepted {
@@ -127,6 +139,8 @@ impl Listener {
             Socket::Tls(tls) => tls.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
             #[cfg(unix)]
             Socket::Unix(unix) => unix.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
+            #[cfg(target_os = "linux")]
+            Socket::Shm(shm) => shm.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
             Socket::Mem(mem) => mem.into_backlog(),
         }
     }

@@ -10,6 +10,8 @@ mod options;
 mod output;
 #[cfg(unix)]
 mod private;
+#[cfg(target_os = "linux")]
+mod shm;
 mod stream;
 mod tcp;
 #[cfg(feature = "tls")]
@@ -30,7 +32,8 @@ pub use self::{
     listen::Listener,
     mem::mem_pair,
     options::{
-        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, TcpOptions, TlsClient, TlsServer,
+        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, TcpOptions,
+        TlsClient, TlsServer,
     },
 };
 use crate::{Address, Peer, Result, Size, Span};
@@ -51,11 +54,15 @@ pub async fn connect(address: &Address, options: &ConnectOptions) -> Result<Box<
         Address::Unix(path) => Ok(Box::new(uds::connect(path, options).await?)),
         #[cfg(not(unix))]
         Address::Unix(_) => Err(unsupported(address, "a system with Unix sockets")),
+        #[cfg(target_os = "linux")]
+        Address::Shm(path) => Ok(Box::new(shm::connect(path, options).await?)),
+        #[cfg(not(target_os = "linux"))]
+        Address::Shm(_) => Err(unsupported(address, "Linux")),
         Address::Mem(name) => mem::connect(name),
     }
 }
 
-#[cfg(any(not(unix), not(feature = "tls")))]
+#[cfg(any(not(target_os = "linux"), not(feature = "tls")))]
 fn unsupported(address: &Address, needed: &str) -> crate::Error {
     crate::Error::new(crate::ErrorKind::Config, format!("{address} needs {needed}"))
 }
@@ -64,7 +71,7 @@ fn unsupported(address: &Address, needed: &str) -> crate::Error {
 /// once it has yielded a frame.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Name for statistics: `tcp`, `tls`, `unix`, `mem`.
+    /// Name for statistics: `tcp`, `tls`, `unix`, `shm`, `mem`.
     pub transport: &'static str,
     /// Bodies of at least this many bytes are better linked than copied; `usize::MAX` where linking is useless.
     pub link_min: usize,

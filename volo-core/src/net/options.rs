@@ -28,6 +28,8 @@ pub struct ConnectOptions {
     pub tcp: TcpOptions,
     /// For the link on top.
     pub link: LinkOptions,
+    /// For shared memory.
+    pub shm: ShmOptions,
 }
 
 impl Default for ConnectOptions {
@@ -39,6 +41,7 @@ impl Default for ConnectOptions {
             tls: TlsClient::default(),
             tcp: TcpOptions::default(),
             link: LinkOptions::default(),
+            shm: ShmOptions::default(),
         }
     }
 }
@@ -63,6 +66,8 @@ pub struct ListenOptions {
     pub link: LinkOptions,
     /// For in-process connections.
     pub mem: MemOptions,
+    /// For shared memory.
+    pub shm: ShmOptions,
 }
 
 impl Default for ListenOptions {
@@ -76,6 +81,7 @@ impl Default for ListenOptions {
             tcp: TcpOptions::default(),
             link: LinkOptions::default(),
             mem: MemOptions::default(),
+            shm: ShmOptions::default(),
         }
     }
 }
@@ -247,4 +253,43 @@ impl TlsServer {
     pub fn client_roots(self, certificates: impl Into<Pem>) -> Self {
         TlsServer { client_roots: Some(certificates.into()), ..self }
     }
+}
+/// Settings of a connection through shared memory.
+///
+/// Nothing that the peer writes is believed: messages are copied out once and then checked.
+#[derive(Clone, Debug)]
+pub struct ShmOptions {
+    /// How an end with nothing to do waits.
+    pub spin: ShmSpin,
+    /// The most memory for messages that a connection takes in each direction, reserved but not used at once.
+    /// Messages for which there is none left go through the ring, in pieces.
+    pub arena_max: usize,
+    /// The most memory for messages that all connections of the process together take.
+    pub process_max: usize,
+    /// Within which the two ends must have agreed on the memory.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for ShmOptions {
+    fn default() -> Self {
+        ShmOptions {
+            spin: ShmSpin::Adaptive,
+            arena_max: 24 << 20,
+            process_max: 256 << 20,
+            handshake_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How an end of a connection through shared memory waits for the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShmSpin {
+    /// Sleeps at once: no processor time while waiting, some 5 to 50 µs to be woken.
+    Off,
+    /// Looks for up to 50 µs before it sleeps, as long as that tends to pay; never while the other end runs on the
+    /// same processor, and one thread of the process at a time.
+    #[default]
+    Adaptive,
+    /// Never sleeps: takes a whole processor per connection.
+    Busy,
 }

@@ -120,6 +120,18 @@ impl Listener {
         None
     }
 
+    /// The next connection as it is, for what is more than a link over it.
+    #[cfg(target_os = "linux")]
+    pub(super) async fn accept_socket(&self) -> io::Result<UnixStream> {
+        Ok(self.socket.accept().await?.0)
+    }
+
+    /// Refuses connections from here on.
+    #[cfg(target_os = "linux")]
+    pub(super) fn stop(&self) {
+        let _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
+    }
+
     /// Stops listening; gives the connections that were waiting to be accepted.
     pub(super) fn into_backlog(self) -> Vec<StreamLink<UnixStream>> {
         // The socket refuses from here on, but still hands out what it has.

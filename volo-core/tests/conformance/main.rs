@@ -67,6 +67,8 @@ any_link!(mem, crate::unique("mem://"));
 any_link!(unix, crate::unique("unix://"));
 #[cfg(feature = "tls")]
 any_link!(tls, "tls://127.0.0.1:0".to_owned());
+#[cfg(target_os = "linux")]
+any_link!(shm, crate::unique("shm://"));
 
 mod streams {
     any_stream!(tcp, "127.0.0.1:0".to_owned());

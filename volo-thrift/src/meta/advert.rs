@@ -155,7 +155,7 @@ impl Hello {
     /// The answer of `instance` to `peer`.
     pub fn new(instance: InstanceId, peer: &Peer) -> Self {
         let end = match &peer.address {
-            Address::Unix(_) => process_end(i64::from(process::id())),
+            Address::Unix(_) | Address::Shm(_) => process_end(i64::from(process::id())),
             address => address_end(address),
         };
         Hello { instance, end }
@@ -165,7 +165,7 @@ impl Hello {
     /// know.
     pub fn expected(instance: InstanceId, local: Option<&Address>, peer: &Peer) -> Option<Self> {
         let end = match (&peer.address, local) {
-            (Address::Unix(_), _) => process_end(i64::from(peer.credentials?.pid?)),
+            (Address::Unix(_) | Address::Shm(_), _) => process_end(i64::from(peer.credentials?.pid?)),
             (Address::Mem(_), _) => address_end(&peer.address),
             (_, local) => address_end(local?),
         };
