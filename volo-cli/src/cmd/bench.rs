@@ -9,7 +9,6 @@ use std::{
 };
 
 use serde_json::json;
-use volo_core::Target as Callee;
 use volo_core::{
     Body, Context, Response, Stage, Target as Callee,
     layers::trace::{Stats, Status as Ending},
