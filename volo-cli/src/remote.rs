@@ -130,6 +130,20 @@ impl Remote {
         builder.layer_outer(layer).build()
     }
 
+    fn tls(&self) -> TlsClient {
+        let mut tls = TlsClient::new();
+        if let Some(roots) = &self.ca {
+            tls = tls.roots(roots);
+        }
+        if let Some((cert, key)) = self.cert.as_ref().zip(self.key.as_ref()) {
+            tls = tls.identity(cert, key);
+        }
+        match &self.server_name {
+            Some(name) => tls.server_name(name.clone()),
+            None => tls,
+        }
+    }
+
     /// How values are encoded.
     pub(crate) fn protocol(&self) -> Protocol {
         match self.protocol {
@@ -144,20 +158,6 @@ impl Remote {
             value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
         }
         [name(&self.framing), name(&self.protocol), name(&self.mode)]
-    }
-
-    fn tls(&self) -> TlsClient {
-        let mut tls = TlsClient::new();
-        if let Some(roots) = &self.ca {
-            tls = tls.roots(roots);
-        }
-        if let Some((cert, key)) = self.cert.as_ref().zip(self.key.as_ref()) {
-            tls = tls.identity(cert, key);
-        }
-        match &self.server_name {
-            Some(name) => tls.server_name(name.clone()),
-            None => tls,
-        }
     }
 
     /// The metainfo of each call.

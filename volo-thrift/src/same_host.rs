@@ -15,6 +15,9 @@ use volo_core::{
 
 use crate::meta::{InstanceId, Near};
 
+/// Whether this system has shared memory that both ends can trust.
+const SHM: bool = cfg!(target_os = "linux");
+
 /// Lets a client and a server that run on one host leave TCP for what is faster there.
 ///
 /// ```
@@ -49,14 +52,20 @@ impl SameHost {
         }
     }
 
-    /// Where the server can be reached that offers this, best first.
-    pub(crate) fn addresses(&self, near: &Near, instance: InstanceId) -> Vec<Address> {
-        let offered = [(near.unix, self.unix(instance))];
-        offered.into_iter().filter(|(offered, _)| *offered).map(|(_, address)| address).collect()
+    /// What a server offers over a connection with these ends: all that this system has.
+    pub(crate) fn offer(ends: Near) -> Near {
+        Near { shm: SHM, unix: true, ..ends }
     }
 
-    fn unix(&self, instance: InstanceId) -> Address {
-        Address::Unix(self.directory.join(format!("{instance}.sock")))
+    /// Where the server can be reached that offers this, as far as this system can, best first.
+    pub(crate) fn addresses(&self, near: &Near, instance: InstanceId) -> Vec<Address> {
+        self.ways(near.shm, near.unix, instance)
+    }
+
+    fn ways(&self, shm: bool, unix: bool, instance: InstanceId) -> Vec<Address> {
+        let socket = |kind| self.directory.join(format!("{instance}.{kind}"));
+        let shm = (shm && SHM).then(|| Address::Shm(socket("shm")));
+        shm.into_iter().chain(unix.then(|| Address::Unix(socket("sock")))).collect()
     }
 
     /// Whose the directory is, if nobody else can have put anything there.
@@ -84,7 +93,11 @@ impl SameHost {
         let failed = |error: Error| {
             Error::new(error.kind(), "cannot listen for clients on this host (same_host)").with_source(error)
         };
-        Ok(vec![Listener::bind(&self.unix(instance), &options).await.map_err(failed)?])
+        let mut listeners = Vec::new();
+        for address in self.ways(true, true, instance) {
+            listeners.push(Listener::bind(&address, &options).await.map_err(failed)?);
+        }
+        Ok(listeners)
     }
 }
 

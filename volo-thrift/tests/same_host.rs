@@ -42,6 +42,9 @@ use volo_thrift::{
     wire::Header,
 };
 
+/// The best transport there is on one host.
+const BEST: &str = "shm";
+
 /// A private directory that is removed with the test.
 struct Directory(PathBuf);
 
@@ -52,9 +55,10 @@ impl Directory {
         Directory(fs::canonicalize(std::env::temp_dir()).unwrap().join(name))
     }
 
-    fn socket(&self) -> PathBuf {
+    /// The server's socket of this kind.
+    fn socket(&self, kind: &str) -> PathBuf {
         let mut sockets = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
-        sockets.next().expect("the server listens there")
+        sockets.find(|path| path.extension().is_some_and(|it| it == kind)).expect("the server listens there")
     }
 }
 
@@ -137,15 +141,15 @@ fn client(address: &Address, directory: &Directory) -> Watched {
 }
 
 #[tokio::test]
-async fn calls_go_over_to_a_unix_socket_and_back() {
+async fn calls_go_over_to_what_is_best() {
     let directory = Directory::new();
     for address in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"] {
         let server = Running::start(Server::new().same_host(&directory.0), address).await;
         let address = server.address.to_string().replace("0.0.0.0", "localhost").parse().unwrap();
         let watched = client(&address, &directory);
         assert_eq!(watched.call().await, "tcp");
-        watched.until("unix").await;
-        watched.stays("unix").await;
+        watched.until(BEST).await;
+        watched.stays(BEST).await;
         let seen = watched.seen.lock().unwrap().clone();
         assert!(
             seen.iter().all(|(known, _)| *known == address),
@@ -188,11 +192,11 @@ async fn balancing_comes_before() {
         .same_host(&directory.0);
     let watched = Watched::new(builder);
     for _ in 0..2 {
-        watched.until("unix").await;
+        watched.until(BEST).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     watched.seen.lock().unwrap().clear();
-    watched.stays("unix").await;
+    watched.stays(BEST).await;
     let seen = watched.seen.lock().unwrap().clone();
     for address in addresses {
         let count = seen.iter().filter(|(known, _)| *known == address).count();
@@ -206,14 +210,14 @@ async fn a_restarted_server_is_found_again() {
     let server = Running::start(Server::new().same_host(&directory.0), "127.0.0.1:0").await;
     let address = server.address.clone();
     let watched = client(&address, &directory);
-    watched.until("unix").await;
+    watched.until(BEST).await;
     server.stop().await;
     // One that died leaves its socket, which the next one removes.
     let dead = directory.0.join("00000000000000000000000000000000.sock");
     drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
     let server = Running::start(Server::new().same_host(&directory.0), &address.to_string()).await;
     assert!(!dead.exists());
-    watched.until("unix").await;
+    watched.until(BEST).await;
     server.stop().await;
 }
 
@@ -221,7 +225,9 @@ async fn a_restarted_server_is_found_again() {
 async fn what_breaks_is_left_and_tried_again_later() {
     let directory = Directory::new();
     let server = Running::start(Server::new().same_host(&directory.0), "127.0.0.1:0").await;
-    let (socket, behind) = (directory.socket(), directory.0.join("behind"));
+    let (best, hidden) = (directory.socket("shm"), directory.0.join("hidden"));
+    fs::rename(&best, &hidden).unwrap();
+    let (socket, behind) = (directory.socket("sock"), directory.0.join("behind"));
     fs::rename(&socket, &behind).unwrap();
     let relay = tokio::spawn(relay_unix(UnixListener::bind(&socket).unwrap(), behind.clone()));
     let watched = client(&server.address, &directory);
@@ -243,6 +249,8 @@ async fn what_breaks_is_left_and_tried_again_later() {
     fs::rename(&behind, &socket).unwrap();
     watched.until("unix").await;
     assert!(began.elapsed() > Duration::from_millis(500), "after a pause");
+    fs::rename(&hidden, &best).unwrap();
+    watched.until(BEST).await;
 }
 
 async fn relay_unix(listener: UnixListener, to: PathBuf) {
@@ -274,7 +282,7 @@ async fn what_lies_between_is_not_left_out() {
     let address = Address::Tcp(listener.local_addr().unwrap());
     tokio::spawn(relay_tcp(listener, server.address.to_string()));
     client(&address, &directory).stays("tcp").await;
-    client(&server.address, &directory).until("unix").await;
+    client(&server.address, &directory).until(BEST).await;
 }
 
 /// Answers calls over TCP with the advert of a server whose socket is `socket`; gives what becomes of calls.
@@ -284,6 +292,7 @@ async fn advertised(directory: &Directory, instance: InstanceId) -> Watched {
     tokio::spawn(async move {
         while let Ok(link) = listener.accept().await {
             let near = Near::over(link.local_address(), &link.profile().peer.address);
+            let near = near.map(|near| Near { shm: true, unix: true, ..near });
             let advert = Advert { mux: true, near, instance };
             let strings = vec![(keys::ADVERT.into(), advert.to_text())];
             tokio::spawn(async move {
@@ -310,7 +319,7 @@ async fn sockets_of_others_and_of_the_dead_are_left_alone() {
     advertised(&directory, instance).await.stays("tcp").await; // nobody listens
     fs::remove_file(&socket).unwrap();
 
-    std::os::unix::fs::symlink(directory.socket(), &socket).unwrap();
+    std::os::unix::fs::symlink(directory.socket("sock"), &socket).unwrap();
     advertised(&directory, instance).await.stays("tcp").await; // another instance
     fs::remove_file(&socket).unwrap();
 
@@ -373,7 +382,7 @@ async fn tls_is_left_only_if_both_ends_allow_it() {
         let builder = client_of(server.address.clone()).tls(authority.client());
         let watched = Watched::new(builder.same_host(allow(own, client_allows)));
         match server_allows && client_allows {
-            true => watched.until("unix").await,
+            true => watched.until(BEST).await,
             false => watched.stays("tls").await,
         }
     }
@@ -433,7 +442,7 @@ async fn another_process_goes_over_unless_it_sees_other_files() {
     let server = Running::start(Server::new().same_host(&directory.0), "127.0.0.1:0").await;
     let address = server.address.to_string();
     let envs = [("VOLO_SAME_HOST_ADDRESS", &*address)];
-    assert_eq!(run_child(&[], "", &directory.0, &envs).await, "unix");
+    assert_eq!(run_child(&[], "", &directory.0, &envs).await, BEST);
     if can_unshare("--mount") {
         let mount = "mount -t tmpfs -o mode=700 none \"$VOLO_SAME_HOST_DIRECTORY\" &&";
         assert_eq!(run_child(&["unshare", "--mount"], mount, &directory.0, &envs).await, "tcp");

@@ -42,7 +42,7 @@ async fn a_closed_loop_counts_what_its_callers_did_after_the_warm_up() {
             done((number.is_multiple_of(4)).then_some("EXCEPTION"))
         }
     };
-    let steps = measured(&plan(0.1, 0.3, 2), &[Load::Closed { callers: 4 }], make).await;
+    let steps = measured(&plan(0.5, 0.3, 2), &[Load::Closed { callers: 4 }], make).await;
     let step = &steps[0];
     assert_eq!((steps.len(), step.repeats.len()), (1, 2));
     let all = &step.all;

@@ -11,7 +11,7 @@ use std::{
 use serde_json::json;
 use volo_core::Target as Callee;
 use volo_core::{
-    Body, Context, Response, Stage,
+    Body, Context, Response, Stage, Target as Callee,
     layers::trace::{Stats, Status as Ending},
 };
 use volo_thrift::generic::{Answer, JsonClient, MethodType};

@@ -63,6 +63,8 @@ impl<'s> Decoder<'s> {
             key.write(&mut self.out);
             let done = match field.ty {
                 TypeRef::Bool => reader.bool_field().map(|value| self.bool(value)),
+                // Most of what there is.
+                TypeRef::String => self.string(reader),
                 _ => self.value(reader, &field.ty),
             };
             if let Err(error) = done {
@@ -91,16 +93,7 @@ impl<'s> Decoder<'s> {
             TypeRef::I32 => write::integer(&mut self.out, reader.i32()?),
             TypeRef::I64 => write::integer(&mut self.out, reader.i64()?),
             TypeRef::Double => write::double(&mut self.out, reader.double()?),
-            TypeRef::String => {
-                let len = reader.text_head()?;
-                let at = reader.position();
-                let bytes = reader.take(len)?;
-                // Read in words, into what follows.
-                if !self.frame.get(at..).is_some_and(|from| self.out.plain_string(from, len)) {
-                    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| DecodeError::InvalidUtf8)?;
-                    write::string(&mut self.out, text);
-                }
-            }
+            TypeRef::String => self.string(reader)?,
             TypeRef::Binary => {
                 let len = reader.text_head()?;
                 let text = BASE64.encode(reader.take(len)?);
@@ -120,6 +113,19 @@ impl<'s> Decoder<'s> {
             TypeRef::Struct(index) => self.structure(reader, &self.schema.structs[*index])?,
             TypeRef::List(element) | TypeRef::Set(element) => self.list(reader, element)?,
             TypeRef::Map(pair) => self.map(reader, &pair.0, &pair.1)?,
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn string<R: Reader>(&mut self, reader: &mut R) -> Result<(), DecodeError> {
+        let len = reader.text_head()?;
+        let at = reader.position();
+        let bytes = reader.take(len)?;
+        // Read in words, into what follows.
+        if !self.frame.get(at..).is_some_and(|from| self.out.plain_string(from, len)) {
+            let text = simdutf8::basic::from_utf8(bytes).map_err(|_| DecodeError::InvalidUtf8)?;
+            write::string(&mut self.out, text);
         }
         Ok(())
     }

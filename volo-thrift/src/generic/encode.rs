@@ -76,7 +76,12 @@ impl Encoder<'_, '_> {
             }
             count += 1;
             self.out.piece(&ty.heads[index], 3);
-            self.value(&field.ty).map_err(|fault| fault.under(&field.name))?;
+            let done = match field.ty {
+                // Most of what there is.
+                TypeRef::String => self.string().and_then(|()| self.check_len()),
+                _ => self.value(&field.ty),
+            };
+            done.map_err(|fault| fault.under(&field.name))?;
         }
         if ty.kind == StructKind::Union && count != 1 {
             return Err(Fault::new(format!("union {} needs exactly one field, not {count}", ty.name)));

@@ -17,7 +17,8 @@ use crate::wire::Header;
 /// The feature of answering calls out of order.
 const MUX: &str = "mux";
 
-/// The feature of listening in the directory for clients on the same host, by a Unix socket.
+/// The features of listening in the directory for clients on the same host, by shared memory and by a Unix socket.
+const SHM: &str = "shm";
 const UNIX: &str = "unix";
 
 /// Which connection a reply came over, from the server's end to the client's.
@@ -61,7 +62,9 @@ pub struct Advert {
 /// What a server offers to those on the same host who reach it directly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Near {
-    /// Whether it listens at a Unix socket, too.
+    /// Whether it listens for shared memory.
+    pub shm: bool,
+    /// Whether it listens at a Unix socket.
     pub unix: bool,
     /// The server's own end of the connection.
     pub server: SocketAddr,
@@ -70,11 +73,11 @@ pub struct Near {
 }
 
 impl Near {
-    /// The offer over a connection with these ends, as the server sees them; none unless both are known.
+    /// The offer of nothing yet over a connection with these ends, as the server sees them; none unless both are known.
     pub fn over(server: Option<Address>, client: &Address) -> Option<Self> {
         match (server?, client) {
             (Address::Tcp(server), Address::Tcp(client)) => {
-                Some(Near { unix: true, server: canonical(server), client: canonical(*client) })
+                Some(Near { shm: false, unix: false, server: canonical(server), client: canonical(*client) })
             }
             _ => None,
         }
@@ -119,15 +122,17 @@ impl Advert {
             let mut all = features.split(',').filter_map(|feature| feature.trim().strip_prefix(name));
             all.next().and_then(|text| text.parse().ok())
         };
-        let ends = end(SERVER_END).zip(end(CLIENT_END)).filter(|_| has_feature(features, UNIX));
-        let near = ends.map(|(server, client)| Near { unix: true, server, client });
+        let (shm, unix) = (has_feature(features, SHM), has_feature(features, UNIX));
+        let ends = end(SERVER_END).zip(end(CLIENT_END)).filter(|_| shm || unix);
+        let near = ends.map(|(server, client)| Near { shm, unix, server, client });
         Some(Advert { mux, near, instance: InstanceId::parse(instance)? })
     }
 
     /// The advert as it stands in a reply.
     pub fn to_text(self) -> FastStr {
         let mut features: Vec<String> = self.mux.then(|| MUX.to_owned()).into_iter().collect();
-        if let Some(Near { unix, server, client }) = self.near {
+        if let Some(Near { shm, unix, server, client }) = self.near {
+            features.extend(shm.then(|| SHM.to_owned()));
             features.extend(unix.then(|| UNIX.to_owned()));
             features.extend([format!("{SERVER_END}{server}"), format!("{CLIENT_END}{client}")]);
         }
@@ -235,9 +240,10 @@ mod tests {
     fn an_offer_to_the_same_host_names_the_connection() {
         let address = |text: &str| text.parse::<Address>().unwrap();
         let near = Near::over(Some(address("[::ffff:10.0.0.9]:80")), &address("10.0.0.1:5000")).unwrap();
+        let near = Near { shm: true, unix: true, ..near };
         let advert = Advert { mux: true, near: Some(near), instance: InstanceId::random() };
         let text = advert.to_text();
-        assert!(text.starts_with("mux,unix,server=10.0.0.9:80,client=10.0.0.1:5000;"), "{text}");
+        assert!(text.starts_with("mux,shm,unix,server=10.0.0.9:80,client=10.0.0.1:5000;"), "{text}");
         assert_eq!(Advert::read(&with(keys::ADVERT, text)), Some(advert));
         assert!(near.is_over(&address("10.0.0.9:80"), Some(&address("10.0.0.1:5000"))));
         for (server, client) in [("10.0.0.8:80", "10.0.0.1:5000"), ("10.0.0.9:80", "10.0.0.1:5001")] {

@@ -56,6 +56,7 @@ impl Core {
         let leaves = |same_host: &SameHost| same_host.may_leave(Some(transport));
         let offers = self.is_near.load(Ordering::Relaxed) && self.same_host.as_ref().is_some_and(leaves);
         let near = if offers { Near::over(link.local_address(), &peer.address) } else { None };
+        let near = near.map(SameHost::offer);
         Advert { mux: true, near, instance: self.instance }.to_text()
     }
 
