@@ -9,6 +9,8 @@ mod address;
 mod attempt;
 pub mod balance;
 mod body;
+#[cfg(feature = "config")]
+pub mod config;
 mod context;
 pub mod discover;
 mod error;

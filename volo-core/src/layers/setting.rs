@@ -86,6 +86,13 @@ impl<T> PerMethod<T> {
         methods.get(route.method).or_else(|| methods.get("")).unwrap_or(&self.default)
     }
 
+    /// The methods, and services by an empty method, that have values of their own.
+    pub fn routes(&self) -> impl Iterator<Item = Route<'_>> {
+        self.services
+            .iter()
+            .flat_map(|(service, methods)| methods.keys().map(move |method| Route { service, method }))
+    }
+
     /// The same with other values.
     pub fn map<U>(self, mut f: impl FnMut(T) -> U) -> PerMethod<U> {
         let services = self.services.into_iter().map(|(service, methods)| {

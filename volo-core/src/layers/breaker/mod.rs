@@ -59,10 +59,15 @@ impl Breakers {
     /// Changes when they open and close. What they counted stays.
     pub fn configure(&self, config: impl Into<PerMethod<BreakerConfig>>) {
         let config = config.into();
+        lock(&self.inner.config).clone_from(&config); // first, so that no new circuit gets the old ones
         self.inner.breakers.for_each(|route, breaker| {
             breaker.change(|circuit| circuit.configure(config.get(route).clone()));
         });
-        *lock(&self.inner.config) = config;
+    }
+
+    /// When they open and close.
+    pub fn config(&self) -> PerMethod<BreakerConfig> {
+        lock(&self.inner.config).clone()
     }
 
     /// Opens (`true`) or closes (`false`) the circuit of a method, whatever its calls do; `None` lets it decide again.
