@@ -3,6 +3,7 @@
 
 pub mod client;
 mod conn;
+mod erased;
 mod error;
 mod exception;
 #[cfg(any(test, fuzzing))]

@@ -462,3 +462,68 @@ fn a_file_that_makes_no_sense_at_the_start_is_an_error() {
     let outside = Config::watch(tempfile::NamedTempFile::new().unwrap().path()).unwrap_err();
     assert!(outside.to_string().contains("runtime"), "{outside}");
 }
+
+/// The example in the documentation.
+fn documented() -> Document {
+    let text = include_str!("../../../docs/governance.md");
+    let block = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    document(block)
+}
+
+#[test]
+fn the_documentation_names_every_key() {
+    let Document { client, server } = documented();
+    let ClientSection {
+        timeout,
+        retry,
+        breaker,
+        balance,
+        ejection,
+        pool,
+        fallback,
+        reject,
+        fault,
+        log,
+        trace,
+        ..
+    } = &client;
+    let all = format!(
+        "{timeout:?} {retry:?} {breaker:?} {ejection:?} {pool:?} {fallback:?} {reject:?} {fault:?} {log:?} {trace:?}"
+    );
+    assert!(!all.contains(": None"), "{all}");
+    assert!(balance.policy.is_some() && balance.same_host_first.is_some());
+    let document::ServerSection { timeout, limits, rate, queue, fault, log, trace, services, .. } = &server;
+    let rules = &services["CatalogService"].methods["delete_item"].reject;
+    let all = format!("{timeout:?} {limits:?} {rate:?} {queue:?} {fault:?} {log:?} {trace:?} {rules:?}");
+    assert!(!all.contains(": None"), "{all}");
+}
+
+#[test]
+fn the_documentation_s_values_are_the_defaults() {
+    let Document { client, server } = documented();
+    let root = Route::default();
+    assert_eq!(*retry(&client).get(root), RetryConfig::default());
+    assert_eq!(
+        whole::<_, _, u32>(&1, &client, "", |it| &it.retry),
+        crate::layers::retry::Budget::default().percent()
+    );
+    let breakers: PerMethod<BreakerConfig> = per_method(&PerMethod::default(), &client, |it| &it.breaker);
+    assert_eq!(*breakers.get(root), BreakerConfig::default());
+    let balance = whole(&LoadBalance::default(), &client, "", |it| &it.ejection);
+    let balance = whole(&balance, &client, "", |it| &it.balance);
+    assert_eq!(format!("{balance:?}"), format!("{:?}", LoadBalance::default()));
+    let pool = whole(&PoolConfig::default(), &client, "", |it| &it.pool);
+    assert_eq!(format!("{pool:?}"), format!("{:?}", PoolConfig::default()));
+    let log: PerMethod<LogConfig> = per_method(&PerMethod::new(LogConfig::OFF), &client, |it| &it.log);
+    assert_eq!(*log.get(root), LogConfig::OFF);
+    let rates: PerMethod<RateConfig> = per_method(&PerMethod::default(), &server, |it| &it.rate);
+    assert_eq!(*rates.get(root), RateConfig::default());
+    let codel = CodelConfig::default();
+    let queue = document("[server.queue]\nenabled = true").server;
+    assert_eq!(whole(&None, &queue, "", |it| &it.queue), Some(codel));
+    assert_eq!(server.queue.target.unwrap().0, codel.target);
+    assert_eq!(server.queue.interval.unwrap().0, codel.interval);
+    assert_eq!(whole(&Some(codel), &server, "", |it| &it.queue), None);
+    let fault: PerMethod<FaultConfig> = per_method(&PerMethod::default(), &server, |it| &it.fault);
+    assert_eq!((fault.get(root).delay_percent, fault.get(root).abort_percent), (0, 0));
+}

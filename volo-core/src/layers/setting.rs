@@ -59,7 +59,7 @@ impl<T> From<T> for Setting<PerMethod<T>> {
 }
 
 /// One value for all methods, and others for some of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PerMethod<T> {
     default: T,
     services: HashMap<FastStr, HashMap<FastStr, T, RandomState>, RandomState>,

@@ -51,6 +51,11 @@ impl Auto {
         Ok(Auto { pingpong, mux, upgrades: Mutex::default() })
     }
 
+    /// The connections that serve one call at a time.
+    pub(super) fn pingpong(&self) -> &PingPong {
+        &self.pingpong
+    }
+
     /// Makes a call.
     pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
         let peer = reply::prepare(&mut request, self.mux.protocol())?;

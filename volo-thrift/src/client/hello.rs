@@ -34,7 +34,7 @@ pub(super) async fn connect(
     settings: &Arc<Settings>,
     instance: InstanceId,
 ) -> Result<Box<dyn Link>> {
-    let link = net::connect(address, options).await?;
+    let link = net::connect(address, &settings.connect_options(options)).await?;
     let greeting = Some((keys::HELLO, Hello::QUESTION));
     let settings = Arc::new(Settings { greeting, flags: 0, ..Settings::clone(settings) });
     let mut connection = Connection::new(link, settings, 1);

@@ -15,6 +15,8 @@
 mod auto;
 mod builder;
 mod call;
+#[cfg(feature = "config")]
+mod config;
 mod connection;
 mod front;
 mod hello;
@@ -53,6 +55,9 @@ pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
 pub trait ServiceClient: From<Client> {
     /// The service's name as the IDL has it.
     const SERVICE: &'static str;
+
+    /// Its methods; empty if they are not known.
+    const METHODS: &'static [Method] = &[];
 }
 
 /// Whom a call is for, by names.
@@ -82,6 +87,8 @@ pub struct Client {
     options: Arc<CallOpt>,
     peer: Option<Arc<Peer>>,
     retry: Option<Arc<RetryConfig>>,
+    #[cfg(feature = "config")]
+    attached: Option<volo_core::config::Attached>,
 }
 
 impl ServiceClient for Client {
@@ -97,12 +104,25 @@ impl Client {
     ) -> Self {
         let peer = options.address.clone().map(|address| Arc::new(Peer { address, credentials: None }));
         let retry = options.retry.clone().map(Arc::new);
-        Client { name, service, timeouts, options: Arc::new(options), peer, retry }
+        Client {
+            name,
+            service,
+            timeouts,
+            options: Arc::new(options),
+            peer,
+            retry,
+            #[cfg(feature = "config")]
+            attached: None,
+        }
     }
 
     /// The same client with other settings; what `options` leaves open stays as it is.
     pub fn with_callopt(&self, options: CallOpt) -> Self {
-        Client::new(self.name, self.service.clone(), self.timeouts.clone(), options.or(&self.options))
+        let client =
+            Client::new(self.name, self.service.clone(), self.timeouts.clone(), options.or(&self.options));
+        #[cfg(feature = "config")]
+        let client = Client { attached: self.attached.clone(), ..client };
+        client
     }
 
     /// Calls `method` with an encoded or encodable args struct; gives the reply as it came.

@@ -215,7 +215,7 @@ impl Mux {
         let (address, connect) = (address.clone(), self.connect.clone());
         let (settings, window) = (self.settings.clone(), self.window());
         runtime.spawn(async move {
-            match net::connect(&address, &connect).await {
+            match net::connect(&address, &settings.connect_options(&connect)).await {
                 Ok(link) => task.serve(Connection::new(link, settings, window)).await,
                 Err(error) => task.refuse(error),
             }

@@ -8,13 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 use volo_core::{net::Listener, shutdown::Shutdown};
 
-use super::{connection::Connection, core::Core, resources};
+use super::{connection::Connection, core::Core};
 
 /// Pauses after failed accepts: doubled from the first to the last, so that a lack of descriptors doesn't spin.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
@@ -24,10 +21,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(super) async fn serve(core: Arc<Core>, listener: Listener, stop: impl Future<Output = ()> + Send) {
     let shutdown = Shutdown::new();
     let address = listener.local_address().clone();
-    let connections_max = core.limits.connections_max.unwrap_or_else(resources::connections_max);
-    tracing::info!(%address, connections_max, "serving");
+    tracing::info!(%address, connections_max = core.places.max(), "serving");
     let drain_timeout = core.limits.drain_timeout;
-    until(stop, accept_all(&core, &listener, &shutdown, connections_max)).await;
+    until(stop, accept_all(&core, &listener, &shutdown)).await;
     let backlog = listener.into_backlog(); // new connections are refused from now on
     shutdown.drain();
     for link in backlog {
@@ -40,36 +36,39 @@ pub(super) async fn serve(core: Arc<Core>, listener: Listener, stop: impl Future
     }
 }
 
-/// Polls `endless` until `stop` completes.
-async fn until(stop: impl Future<Output = ()>, endless: impl Future<Output = ()>) {
-    let (mut stop, mut endless) = (pin!(stop), pin!(endless));
+/// Polls `work` until it or `stop` completes.
+async fn until(stop: impl Future<Output = ()>, work: impl Future<Output = ()>) {
+    let (mut stop, mut work) = (pin!(stop), pin!(work));
     poll_fn(|cx| {
         if stop.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        endless.as_mut().poll(cx)
+        work.as_mut().poll(cx)
     })
     .await;
 }
 
 /// Gives each connection a task of its own. At the limit, further ones wait in the listener's queue.
-async fn accept_all(core: &Arc<Core>, listener: &Listener, shutdown: &Shutdown, connections_max: usize) {
-    let permits = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+async fn accept_all(core: &Arc<Core>, listener: &Listener, shutdown: &Shutdown) {
     let mut pause = PAUSE_MIN;
-    while let Ok(permit) = permits.clone().acquire_owned().await {
-        match listener.accept().await {
-            Ok(link) => {
+    loop {
+        let place = core.places.take().await;
+        let mut accepted = None;
+        until(place.is_gone(), async { accepted = Some(listener.accept().await) }).await;
+        match accepted {
+            None => {} // there are fewer places now
+            Some(Ok(link)) => {
                 pause = PAUSE_MIN;
                 let connection = Connection::new(link, core.clone(), shutdown.watch());
                 tokio::spawn(async move {
                     connection.await;
-                    drop(permit);
+                    drop(place);
                 });
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, ?pause, "accepting pauses");
-                drop(permit);
+                drop(place);
                 sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }

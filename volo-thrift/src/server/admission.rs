@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -43,16 +43,34 @@ pub trait Admission: Send + Sync + 'static {
 
 /// The one place through which all calls of a server pass.
 pub(super) struct Gate {
-    concurrency_max: Option<usize>,
-    queue_timeout: Option<Duration>,
+    /// [`UNLIMITED`] is no limit.
+    concurrency_max: AtomicUsize,
+    /// In nanoseconds.
+    queue_timeout_ns: AtomicU64,
     rules: Vec<Box<dyn Admission>>,
     running: AtomicUsize,
 }
 
+/// A number that nothing reaches.
+const UNLIMITED: usize = usize::MAX;
+
 impl Gate {
     pub(super) fn new(limits: &Limits, rules: Vec<Box<dyn Admission>>) -> Arc<Self> {
-        let Limits { concurrency_max, queue_timeout, .. } = *limits;
-        Arc::new(Gate { concurrency_max, queue_timeout, rules, running: AtomicUsize::new(0) })
+        let gate = Gate {
+            concurrency_max: AtomicUsize::new(UNLIMITED),
+            queue_timeout_ns: AtomicU64::new(u64::MAX),
+            rules,
+            running: AtomicUsize::new(0),
+        };
+        gate.configure(limits.concurrency_max, limits.queue_timeout);
+        Arc::new(gate)
+    }
+
+    /// Changes the limits. Calls that came while there was none for their number are not counted.
+    pub(super) fn configure(&self, concurrency_max: Option<usize>, queue_timeout: Option<Duration>) {
+        let nanos = queue_timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok());
+        self.concurrency_max.store(concurrency_max.unwrap_or(UNLIMITED), Ordering::Relaxed);
+        self.queue_timeout_ns.store(nanos.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Takes a call, which holds its place until the permit is dropped.
@@ -65,7 +83,10 @@ impl Gate {
         for rule in &self.rules {
             rule.admit(arrival)?;
         }
-        let Some(max) = self.concurrency_max else { return Ok(Permit(None)) };
+        let max = self.concurrency_max.load(Ordering::Relaxed);
+        if max == UNLIMITED {
+            return Ok(Permit(None));
+        }
         let permit = Permit(Some(self.clone()));
         if self.running.fetch_add(1, Ordering::Relaxed) < max {
             return Ok(permit);
@@ -88,8 +109,11 @@ impl Gate {
         if deadline.is_some_and(|deadline| deadline <= now) {
             return Err(expired(method));
         }
-        let Some(max) = self.queue_timeout else { return Ok(()) };
-        let waited = now.saturating_duration_since(arrived);
+        let max_ns = self.queue_timeout_ns.load(Ordering::Relaxed);
+        if max_ns == u64::MAX {
+            return Ok(());
+        }
+        let (waited, max) = (now.saturating_duration_since(arrived), Duration::from_nanos(max_ns));
         if waited <= max {
             return Ok(());
         }
@@ -171,6 +195,9 @@ mod tests {
             assert!(error.is_overloaded() && error.retry() == Retry::Always);
             assert_eq!(error.to_string(), "as many calls are under way as concurrency_max of 2 allows");
         }
+        gate.configure(Some(3), None);
+        assert!(admit(&gate, 0, None).is_ok());
+        gate.configure(Some(2), None);
         drop(first);
         assert!(admit(&gate, 0, None).is_ok() && admit(&gate, 0, None).is_ok(), "each was dropped at once");
     }

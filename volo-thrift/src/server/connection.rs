@@ -396,7 +396,7 @@ impl Connection {
             busy: !self.is_quiet(),
         };
         self.stalls.look(turn.now, &sight);
-        let (at, stall) = self.stalls.next(&self.core.limits);
+        let (at, stall) = self.core.with_timeouts(|limits| self.stalls.next(limits));
         if at <= turn.now && stall == Stall::Idle && self.stage.is_open() {
             self.stage = Stage::Finishing; // a call may cross the end, as in a shutdown
             turn.again = true;

@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Instant};
 
 use faststr::FastStr;
-use volo_core::{Body, Error, ErrorKind, Peer, Request};
+use volo_core::{Body, Error, ErrorKind, Peer, Request, layers::Setting};
 
 use super::{
     admission::{Arrival, Gate, Permit},
     budget::Budget,
+    places::Places,
     reply::Ticket,
     router::{Route, Router},
     stack::Stack,
@@ -30,6 +31,9 @@ pub(super) struct Core {
     pub(super) router: Arc<Router>,
     pub(super) stack: Stack,
     pub(super) limits: Limits,
+    /// Limits of which the timeouts come before those of `limits`, if they can change.
+    pub(super) timeouts: Option<Setting<Limits>>,
+    pub(super) places: Arc<Places>,
     pub(super) gate: Arc<Gate>,
     pub(super) budget: Arc<Budget>,
     /// Whether replies carry checksums although their calls did not.
@@ -37,9 +41,20 @@ pub(super) struct Core {
     pub(super) instance: InstanceId,
     /// What a client that announced itself is told.
     pub(super) advert: FastStr,
+    /// Keeps a document's hold on all this.
+    #[cfg(feature = "config")]
+    pub(super) _attached: Option<volo_core::config::Attached>,
 }
 
 impl Core {
+    /// Looks at the limits of which the timeouts hold now.
+    pub(super) fn with_timeouts<R>(&self, read: impl FnOnce(&Limits) -> R) -> R {
+        match &self.timeouts {
+            None => read(&self.limits),
+            Some(timeouts) => timeouts.with(read),
+        }
+    }
+
     /// Everything that can be decided before the arguments are decoded: gives the method, the request to serve and
     /// its place.
     ///

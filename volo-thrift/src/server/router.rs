@@ -84,6 +84,13 @@ struct Names {
 }
 
 impl Router {
+    /// The services, each with the names of its methods, and whether there is one that takes any call.
+    #[cfg(feature = "config")]
+    pub(super) fn names(&self) -> (Vec<(&'static str, Vec<&'static str>)>, bool) {
+        let names = self.services.iter().map(|it| (it.service, it.methods.keys().copied().collect()));
+        (names.collect(), self.rest.is_some())
+    }
+
     /// A router over `services`, of which the `blocking` methods (`method` or `Service.method`) may block a thread.
     ///
     /// # Errors

@@ -143,9 +143,9 @@ impl World {
     fn new(header: Header) -> Self {
         let limits = Limits { in_flight_max: 1, ..Limits::default() };
         let (identity, flags) = (Identity::default(), 0);
-        let (checksums, multiplexed, greeting) = (false, false, None);
+        let (checksums, multiplexed, greeting, times) = (false, false, None, Default::default());
         let settings =
-            Settings { dialect: DIALECT, limits, identity, flags, checksums, multiplexed, greeting };
+            Settings { dialect: DIALECT, limits, times, identity, flags, checksums, multiplexed, greeting };
         let mux = Arc::new(Mux::new(settings, ConnectOptions::default(), 1).unwrap());
         let (handle, task) = mux.task();
         let wire = Arc::new(Mutex::new(Wire::default()));
