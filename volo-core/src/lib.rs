@@ -16,6 +16,7 @@ pub mod discover;
 mod error;
 pub mod layers;
 pub mod net;
+pub mod observe;
 pub mod pool;
 mod request;
 pub mod runtime;

@@ -17,11 +17,13 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod governance;
 mod metrics;
 #[cfg(feature = "otel")]
 pub mod otel;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
+mod table;
 
 pub use self::{
     error::Error,

@@ -14,7 +14,12 @@ use arc_swap::ArcSwap;
 use faststr::FastStr;
 
 use super::{Ask, Endpoint, Instance, LoadBalance, Policy, Random, Snapshot, latency::Decay};
-use crate::{Request, Retry, discover::Feed, layers::Verdict};
+use crate::{
+    Request, Retry,
+    discover::Feed,
+    layers::Verdict,
+    observe::{self, Event, Sample, Sampled},
+};
 
 /// How often, at most, instances that are out or coming back are looked at.
 const REFRESH_NS: u64 = 20_000_000;
@@ -86,7 +91,7 @@ impl Balancer {
     fn with_feed(options: LoadBalance, feed: Option<Feed>) -> Arc<Self> {
         let rules = Arc::new(Rules::new(options));
         let snapshot = rules.snapshot(Vec::new());
-        Arc::new(Balancer {
+        let balancer = Arc::new(Balancer {
             timed: AtomicBool::new(rules.is_timed()),
             state: ArcSwap::from_pointee(State { rules, snapshot }),
             disturbed: AtomicBool::new(false),
@@ -94,7 +99,10 @@ impl Balancer {
             start: now(),
             changing: Mutex::new(()),
             feed,
-        })
+        });
+        let sampled = Arc::downgrade(&balancer);
+        observe::register(sampled);
+        balancer
     }
 
     /// The list that picks are made from now.
@@ -214,6 +222,7 @@ impl Balancer {
         endpoint.stats.standing.eject(now_ns, rules);
         self.refresh_at_ns.store(0, Relaxed);
         self.disturbed.store(true, Relaxed);
+        observe::tell(&Event::Ejected { endpoint });
         tracing::warn!(instance = %endpoint.instance().id, "ejected, because too many calls to it failed");
     }
 
@@ -241,6 +250,12 @@ impl Balancer {
 
     fn changing(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sampled for Balancer {
+    fn sample(&self, each: &mut dyn FnMut(Sample<'_>)) {
+        self.snapshot().endpoints().iter().for_each(|endpoint| each(Sample::Endpoint(endpoint)));
     }
 }
 

@@ -26,7 +26,12 @@ use std::{
 
 pub use self::document::Document;
 use self::overlay::Section;
-use crate::{Error, Result, discover::file, layers::trace::Side};
+use crate::{
+    Error, Result,
+    discover::file,
+    layers::trace::Side,
+    observe::{self, Event},
+};
 
 /// How often a watched file is read.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -195,6 +200,7 @@ impl State {
     fn take(&mut self, document: Document, origin: &str) {
         self.document = Arc::new(document);
         self.applied += 1;
+        observe::tell(&Event::Document { taken: true });
         let attached = self.attached();
         attached.iter().for_each(|it| it.apply(&self.document));
         tracing::info!(origin, attached = attached.len(), "governance changed");
@@ -203,6 +209,7 @@ impl State {
 
     fn refuse(&mut self, error: &Error) {
         self.refused += 1;
+        observe::tell(&Event::Document { taken: false });
         let cause = std::error::Error::source(error);
         tracing::error!(%error, cause, "the document is refused; governance stays as it was");
     }

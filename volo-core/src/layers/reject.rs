@@ -13,7 +13,10 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use super::{PerMethod, Route, Setting, dice::Dice};
-use crate::{Context, Error, ErrorKind};
+use crate::{
+    Context, Error, ErrorKind,
+    observe::{self, Event},
+};
 
 /// Refuses a call if one of its rules gives a reason to.
 ///
@@ -182,6 +185,8 @@ impl<F> Refusable<F> {
 
     /// It ends here.
     pub(super) fn refused(error: Error) -> Self {
+        let rule = if error.is_rejected() { "reject" } else { "rate" };
+        observe::tell(&Event::Refused { route: Route::default(), rule });
         Refusable { inner: None, refusal: Some(error) }
     }
 }

@@ -32,6 +32,7 @@ use self::{
 use crate::{
     Address, Error, ErrorKind, Result,
     net::Link,
+    observe::{self, Event, Sample, Sampled},
     sync::{Mutex, MutexGuard},
 };
 
@@ -136,7 +137,10 @@ impl<T: Reusable + 'static> Pool<T> {
     pub fn new(config: PoolConfig) -> Result<Self> {
         config.check()?;
         let shelves = Shelves { config, by_address: HashMap::default(), swept: false };
-        Ok(Pool(Arc::new(Shared { shelves: Mutex::new(shelves) })))
+        let shared = Arc::new(Shared { shelves: Mutex::new(shelves) });
+        #[cfg(not(loom))]
+        observe::register(Arc::<Shared<T>>::downgrade(&shared));
+        Ok(Pool(shared))
     }
 
     /// Replaces the limits. Connections beyond a lower one are closed when they come back; callers who wait for a
@@ -172,6 +176,7 @@ impl<T: Reusable + 'static> Pool<T> {
             Take::Granted(grant) => return Ok(shelf.hand_out(grant)),
             Take::Wait(ticket) => ticket,
             Take::Full => {
+                observe::tell(&Event::PoolFull { address });
                 let PoolConfig { max_total, max_waiting, .. } = self.config();
                 let text = format!(
                     "all {max_total} connections to {address} are in use and {max_waiting} callers wait"
@@ -225,6 +230,14 @@ impl<T: Reusable + 'static> Pool<T> {
 impl<T> Shared<T> {
     fn shelves(&self) -> MutexGuard<'_, Shelves<T>> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Reusable> Sampled for Shared<T> {
+    fn sample(&self, each: &mut dyn FnMut(Sample<'_>)) {
+        for (address, shelf) in &self.shelves().by_address {
+            each(Sample::Pool(address, shelf.with(|table, _| table.status())));
+        }
     }
 }
 

@@ -52,6 +52,7 @@ impl Auto {
     }
 
     /// The connections that serve one call at a time.
+    #[cfg(feature = "config")]
     pub(super) fn pingpong(&self) -> &PingPong {
         &self.pingpong
     }

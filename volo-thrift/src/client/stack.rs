@@ -113,6 +113,7 @@ pub(super) enum Transport {
     Refusing(Arc<str>),
 }
 
+#[cfg(feature = "config")]
 impl Transport {
     /// The connections that serve one call at a time, where there are any.
     pub(super) fn pingpong(&self) -> Option<&PingPong> {

@@ -12,7 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use volo_core::{Context, Error, ErrorKind, Origin, Retry};
+use volo_core::{
+    Context, Error, ErrorKind, Origin, Retry,
+    layers::Route,
+    observe::{self, Event},
+};
 
 use crate::Limits;
 
@@ -39,6 +43,11 @@ pub trait Admission: Send + Sync + 'static {
     /// [`ErrorKind::Rejected`] or [`ErrorKind::Timeout`]; it may send the call again if [`Error::retry`] is
     /// [`Retry::Always`], which it is by default for an overload.
     fn admit(&self, arrival: &Arrival<'_>) -> Result<(), Error>;
+
+    /// What its refusals are counted as.
+    fn name(&self) -> &'static str {
+        "rule"
+    }
 }
 
 /// The one place through which all calls of a server pass.
@@ -79,9 +88,10 @@ impl Gate {
     /// Why it is not executed.
     pub(super) fn admit(self: &Arc<Self>, arrival: &Arrival<'_>) -> Result<Permit, Error> {
         let Arrival { context, arrived, now } = *arrival;
-        self.check_time(&context.method, context.deadline, arrived, now)?;
+        let route = Route { service: &context.service, method: &context.method };
+        self.check_time(route, context.deadline, arrived, now)?;
         for rule in &self.rules {
-            rule.admit(arrival)?;
+            rule.admit(arrival).inspect_err(|_| refused(route, rule.name()))?;
         }
         let max = self.concurrency_max.load(Ordering::Relaxed);
         if max == UNLIMITED {
@@ -91,6 +101,7 @@ impl Gate {
         if self.running.fetch_add(1, Ordering::Relaxed) < max {
             return Ok(permit);
         }
+        refused(route, "concurrency");
         let text = format!("as many calls are under way as concurrency_max of {max} allows");
         Err(Error::new(ErrorKind::Overloaded, text))
     }
@@ -101,12 +112,14 @@ impl Gate {
     /// Why it is not.
     pub(super) fn check_time(
         &self,
-        method: &str,
+        route: Route<'_>,
         deadline: Option<Instant>,
         arrived: Instant,
         now: Instant,
     ) -> Result<(), Error> {
+        let method = route.method;
         if deadline.is_some_and(|deadline| deadline <= now) {
+            refused(route, "deadline");
             return Err(expired(method));
         }
         let max_ns = self.queue_timeout_ns.load(Ordering::Relaxed);
@@ -117,9 +130,15 @@ impl Gate {
         if waited <= max {
             return Ok(());
         }
+        refused(route, "queue_time");
         let text = format!("call of {method} waited for {waited:?}, which passes queue_timeout of {max:?}");
         Err(Error::new(ErrorKind::Overloaded, text))
     }
+}
+
+#[cold]
+fn refused(route: Route<'_>, rule: &'static str) {
+    observe::tell(&Event::Refused { route, rule });
 }
 
 /// The error of a call that nobody waits for any more.
@@ -144,7 +163,7 @@ impl Drop for Permit {
 /// A call that may have to wait for a thread; looked at once more when it gets one.
 pub(super) struct Queued {
     pub(super) gate: Arc<Gate>,
-    pub(super) method: &'static str,
+    pub(super) route: Route<'static>,
     pub(super) deadline: Option<Instant>,
     pub(super) arrived: Instant,
 }
@@ -155,7 +174,7 @@ impl Queued {
     /// # Errors
     /// Why it is not.
     pub(super) fn check(&self, now: Instant) -> Result<(), Error> {
-        self.gate.check_time(self.method, self.deadline, self.arrived, now)
+        self.gate.check_time(self.route, self.deadline, self.arrived, now)
     }
 }
 

@@ -87,6 +87,10 @@ impl Admission for Callers {
             None => Ok(()),
         }
     }
+
+    fn name(&self) -> &'static str {
+        "reject"
+    }
 }
 
 /// Refuses calls by how long all wait.
@@ -95,6 +99,10 @@ struct Waits(Setting<Option<QueueRule>>);
 impl Admission for Waits {
     fn admit(&self, arrival: &Arrival<'_>) -> Result<(), Error> {
         self.0.with(|rule| rule.as_ref().map_or(Ok(()), |rule| rule.admit(arrival)))
+    }
+
+    fn name(&self) -> &'static str {
+        "queue"
     }
 }
 

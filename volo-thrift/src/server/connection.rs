@@ -345,8 +345,8 @@ impl Connection {
             return self.answer(cx, turn, ticket.reply(result));
         }
         if blocking || slow {
-            let (gate, method, arrived) = (self.core.gate.clone(), route.method.name, ticket.arrived);
-            job.queue(Queued { gate, method, deadline, arrived });
+            let (gate, route, arrived) = (self.core.gate.clone(), route.names(), ticket.arrived);
+            job.queue(Queued { gate, route, deadline, arrived });
         }
         self.streak_left = STREAK;
         self.calls.spawn(cx, ticket, job, blocking);

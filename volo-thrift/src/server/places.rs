@@ -23,6 +23,7 @@ impl Places {
     }
 
     /// Changes how many there are. Connections beyond a lower number stay.
+    #[cfg(any(test, feature = "config"))]
     pub(super) fn set_max(&self, max: usize) {
         self.max.store(max, Ordering::Relaxed);
         self.freed.notify_one();

@@ -69,6 +69,11 @@ impl Route {
         qualified || name == self.method.name
     }
 
+    /// The names of the method and its service.
+    pub(super) fn names(&self) -> volo_core::layers::Route<'static> {
+        volo_core::layers::Route { service: self.service_name, method: self.method.name }
+    }
+
     /// Puts the method's own names, which need no copy, in place of what the caller said.
     pub(super) fn name(&self, context: &mut Context) {
         if !self.method.name.is_empty() {

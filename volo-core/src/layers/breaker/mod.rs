@@ -18,13 +18,17 @@ use std::{
     time::Instant,
 };
 
+use faststr::FastStr;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 pub use state::{BreakerConfig, BreakerState};
 
 use super::{Classify, Describe, PerMethod, Route, Rpc, Verdict, now, table::Table};
-use crate::{Error, ErrorKind};
+use crate::{
+    Error, ErrorKind,
+    observe::{self, Event},
+};
 use state::{Circuit, Ending, Permit};
 
 /// The circuits of all methods; clones are handles to the same ones.
@@ -42,6 +46,8 @@ struct Circuits {
 /// A circuit that many calls use.
 #[derive(Debug)]
 struct Breaker {
+    service: FastStr,
+    method: FastStr,
     circuit: Mutex<Circuit>,
     /// The number of the circuit's phase if that admits all calls, so that they take no lock; otherwise [`BARRED`].
     free: AtomicU64,
@@ -88,7 +94,14 @@ impl Breakers {
     fn get(&self, route: Route<'_>) -> Arc<Breaker> {
         self.inner.breakers.get(route, |route| {
             let config = lock(&self.inner.config).get(route).clone();
-            Breaker { circuit: Mutex::new(Circuit::new(config)), free: AtomicU64::new(0) }
+            let circuit = Circuit::new(config);
+            let free = circuit.free_generation().map_or(BARRED, u64::from);
+            Breaker {
+                service: FastStr::new(route.service),
+                method: FastStr::new(route.method),
+                circuit: Mutex::new(circuit),
+                free: AtomicU64::new(free),
+            }
         })
     }
 }
@@ -103,12 +116,24 @@ impl Breaker {
 
     fn change<T>(&self, change: impl FnOnce(&mut Circuit) -> T) -> T {
         let mut circuit = lock(&self.circuit);
+        let before = circuit.generation();
         let changed = change(&mut circuit);
+        if circuit.generation() != before {
+            self.tell(circuit.state());
+        }
         let free = circuit.free_generation().map_or(BARRED, u64::from);
         if self.free.load(Ordering::Relaxed) != free {
             self.free.store(free, Ordering::Release);
         }
         changed
+    }
+}
+
+impl Breaker {
+    #[cold]
+    fn tell(&self, state: BreakerState) {
+        let route = Route { service: &self.service, method: &self.method };
+        observe::tell(&Event::Breaker { route, state });
     }
 }
 

@@ -169,6 +169,11 @@ impl Circuit {
         }
     }
 
+    /// The phase's number.
+    pub(super) fn generation(&self) -> u32 {
+        self.generation
+    }
+
     /// The phase's number, if all calls are admitted in it.
     pub(super) fn free_generation(&self) -> Option<u32> {
         (self.state() == BreakerState::Closed).then_some(self.generation)

@@ -16,6 +16,7 @@ use super::{Latency, Plan, Rules, Shared, lock};
 use crate::{
     Retry,
     layers::{Classify, Describe, Verdict, now, retry::plan::Step},
+    observe::{self, Event, RetryEvent},
 };
 
 pin_project! {
@@ -179,13 +180,19 @@ where
             }
             ready!(sleep.as_mut().poll(cx));
         }
-        let config = self.rules.get(self.shared.classify.route(&self.request));
-        Poll::Ready(self.plan.due(config, &self.shared.purse(), now()))
+        let route = self.shared.classify.route(&self.request);
+        let step = self.plan.due(self.rules.get(route), &self.shared.purse(), now());
+        if !matches!(step, Step::Start(_)) {
+            observe::tell(&Event::Retry { route, retry: RetryEvent::Unpaid }); // its time has come, and it is not sent
+        }
+        Poll::Ready(step)
     }
 
     fn start(&mut self, number: u32, is_alone: bool) {
         let classify = &self.shared.classify;
         let route = classify.route(&self.request);
+        let retry = if is_alone { RetryEvent::Again } else { RetryEvent::Backup };
+        observe::tell(&Event::Retry { route, retry });
         tracing::debug!(service = route.service, method = route.method, attempt = number, "sent again");
         let mut request = self.request.clone();
         if let Some(attempt) = classify.attempt_mut(&mut request) {
