@@ -12,7 +12,7 @@ use tokio::{
     time::sleep,
 };
 use volo_core::{Address, config::Config, discover::StaticDiscover};
-use volo_telemetry::prometheus;
+use volo_telemetry::{MetricsTracer, prometheus};
 use volo_thrift::{
     Server,
     health::{Health, HealthCheckRequest, HealthClient, HealthClientBuilder},
@@ -32,6 +32,7 @@ fn config(text: &str) -> Config {
 
 async fn serve(config: &Config) -> Address {
     let server = Server::new().add_service(Health::new().service()).config(config);
+    let server = server.tracer(MetricsTracer::calls());
     let bound = server.bind("127.0.0.1:0").await.unwrap();
     let address = bound.local_address().clone();
     tokio::spawn(bound.serve(std::future::pending()));
@@ -63,6 +64,22 @@ fn has(text: &str, name: &str, labels: &[&str], least: f64) -> bool {
     })
 }
 
+/// What the dashboard and the alerts ask for is there.
+fn assert_shown(text: &str) {
+    let asked =
+        [include_str!("../../docs/grafana/thrift-rpc.json"), include_str!("../../docs/grafana/alerts.yml")];
+    let words = asked.iter().flat_map(|file| file.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let is_metric = |word: &&str| {
+        let mut parts = word.split('_');
+        parts.next() == Some("rpc")
+            && matches!(parts.next(), Some("client" | "server" | "refusals" | "config"))
+            && parts.next().is_some()
+    };
+    for name in words.filter(is_metric) {
+        assert!(has(text, name, &[], 0.0), "{name} is asked for, but not there");
+    }
+}
+
 /// All in one test: the facade has one recorder per process, and governance one observer.
 #[tokio::test]
 async fn each_family_is_there_after_some_trouble() {
@@ -74,6 +91,7 @@ async fn each_family_is_there_after_some_trouble() {
     // Retries, ejection, picks, connections made and not: half of the instances is not there.
     let patient = config("[client.retry]\nbudget = \"100%\"\n[client.ejection]\nconsecutive_failures = 2");
     let builder = HealthClientBuilder::new("health").pingpong().config(&patient);
+    let builder = builder.tracer(MetricsTracer::calls()).attempt_tracer(MetricsTracer::attempts());
     let client: HealthClient = builder.discover(StaticDiscover::new([sound.clone(), dead.clone()])).build();
     assert!(calls(&client, 50).await >= 40);
 
@@ -125,6 +143,7 @@ async fn each_family_is_there_after_some_trouble() {
         let text = scrape(endpoint).await;
         missing = expected.iter().filter(|(name, labels, least)| !has(&text, name, labels, *least)).collect();
         if missing.is_empty() {
+            assert_shown(&text);
             return;
         }
         sleep(Duration::from_millis(100)).await;
