@@ -38,7 +38,7 @@ fn message<T: Value>(criterion: &mut Criterion, name: &str, value: T) {
         let format = protocol.format();
         let mut buffer = OutBuf::default();
         let encode = |buffer: &mut OutBuf| {
-            let size = value.encoded_size(format, LINK_MIN).expect("the message is within all limits");
+            let size = value.encoded_size(format, LINK_MIN, 64).expect("the message is within all limits");
             let fill = &mut |span: &mut volo_core::Span<'_>| {
                 value.encode_into(format, span);
                 Ok(())

@@ -1,7 +1,8 @@
 //! Each governing layer around a service that answers at once, and whole stacks: for what a layer costs.
 //!
-//! One call is one `Case::run`: a request is made, the stack is cloned, asked whether it is ready, called, and polled
-//! to its end, without a runtime's scheduler in between. What a layer costs is the difference to the bare service.
+//! A call is a request that is made, a stack that is asked whether it is ready, called, and polled to its end, without a
+//! runtime's scheduler in between. What a layer costs is the difference to the bare service. A stack is used for many
+//! calls in turn, as by a client.
 
 use std::{
     future::{Ready, ready},
@@ -51,14 +52,13 @@ pub fn finish<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Makes calls to a service of ours, each on a clone of its own.
-fn calls<S>(service: S) -> Run
+/// Makes calls to a service of ours.
+fn calls<S>(mut service: S) -> Run
 where
-    S: Service<Request, Response = Response, Error = Error> + Clone + Send + 'static,
+    S: Service<Request, Response = Response, Error = Error> + Send + 'static,
 {
     let peer = Arc::new(Peer { address: "127.0.0.1:1".parse().expect("an address"), credentials: None });
     Box::new(move || {
-        let mut service = service.clone();
         finish(std::future::poll_fn(|cx| service.poll_ready(cx))).expect("ready");
         let response = finish(service.call(request(Some(peer.clone()))));
         black_box(response.expect("an answer"));
@@ -66,12 +66,11 @@ where
 }
 
 /// As [`calls`], without a peer: a balancer has to choose one.
-fn unaddressed_calls<S>(service: S) -> Run
+fn unaddressed_calls<S>(mut service: S) -> Run
 where
-    S: Service<Request, Response = Response, Error = Error> + Clone + Send + 'static,
+    S: Service<Request, Response = Response, Error = Error> + Send + 'static,
 {
     Box::new(move || {
-        let mut service = service.clone();
         finish(std::future::poll_fn(|cx| service.poll_ready(cx))).expect("ready");
         black_box(finish(service.call(request(None))).expect("an answer"));
     })

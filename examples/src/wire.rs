@@ -10,7 +10,7 @@ use crate::fault::Fault;
 
 /// The value as a struct on its own, in one allocation.
 pub fn encode(value: &impl Value) -> Vec<u8> {
-    let size = value.size(&mut BinarySizer::new(usize::MAX));
+    let size = value.size(&mut BinarySizer::new(usize::MAX, u32::MAX));
     value.encode(BinaryWriter(Vec::with_capacity(size))).0
 }
 

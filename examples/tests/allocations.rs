@@ -15,7 +15,7 @@ const LINK_MIN: usize = 4096;
 static ALLOCATOR: CallsMeter = CallsMeter::new();
 
 fn encode(value: &impl Encode, protocol: Protocol, buffer: &mut OutBuf) {
-    let size = value.encoded_size(protocol.format(), LINK_MIN).unwrap();
+    let size = value.encoded_size(protocol.format(), LINK_MIN, 64).unwrap();
     let fill = &mut |span: &mut Span<'_>| {
         value.encode_into(protocol.format(), span);
         Ok(())

@@ -38,13 +38,17 @@ impl Framework {
     }
 
     /// What stands in a manifest behind a crate's name.
-    pub(crate) fn dependency(&self, name: &str) -> String {
+    pub(crate) fn dependency(&self, name: &str, features: &[&str]) -> String {
+        let features = match features {
+            [] => String::new(),
+            features => format!(", features = {features:?}"),
+        };
         match self {
             Framework::Path(path) => {
                 let path = path.join(name).display().to_string().replace('\\', "/");
-                format!("{{ path = {path:?} }}")
+                format!("{{ path = {path:?}{features} }}")
             }
-            Framework::Git { url, revision } => format!("{{ git = {url:?}, rev = {revision:?} }}"),
+            Framework::Git { url, revision } => format!("{{ git = {url:?}, rev = {revision:?}{features} }}"),
         }
     }
 }

@@ -6,6 +6,7 @@
 #[macro_use]
 mod say;
 
+mod bench;
 mod cmd;
 mod config_edit;
 mod framework;
@@ -41,6 +42,7 @@ enum Command {
     Breaking(cmd::breaking::Args),
     Gen(cmd::generate::Args),
     Call(cmd::call::Args),
+    Bench(cmd::bench::Args),
     List(cmd::list::ListArgs),
     Describe(cmd::list::DescribeArgs),
     Completions(cmd::completions::Args),
@@ -65,6 +67,7 @@ const HELP: &str = "\
 
 \x1b[1mA running server\x1b[0m
   call         Call a method with arguments in JSON
+  bench        Measure a method under load: percentiles, charts, limits
   list         List services and methods
   describe     Show types and comments, or the whole IDL
 
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Command::Breaking(args) => cmd::breaking::run(&args),
         Command::Gen(args) => cmd::generate::run(&args),
         Command::Call(args) => cmd::call::run(&args),
+        Command::Bench(args) => cmd::bench::run(&args),
         Command::List(args) => cmd::list::list(&args),
         Command::Describe(args) => cmd::list::describe(&args),
         Command::Completions(args) => cmd::completions::run::<Cli>(&args),

@@ -17,7 +17,7 @@ use volo_thrift::{
 use crate::{cmd::Status, report};
 
 /// How a server is reached.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Remote {
     /// Where the server listens: `127.0.0.1:8620`, `unix:///run/catalog.sock`.
     #[arg(value_name = "ADDR")]
@@ -94,10 +94,7 @@ impl Remote {
             .address(self.address.clone())
             .connect_timeout(self.timeout)
             .rpc_timeout(self.timeout)
-            .protocol(match self.protocol {
-                Encoding::Binary => Protocol::Binary,
-                Encoding::Compact => Protocol::Compact,
-            });
+            .protocol(self.protocol());
         let builder = match self.framing {
             Framing::Ttheader => builder.ttheader(),
             Framing::TtheaderFramed => builder.ttheader_framed(),
@@ -113,6 +110,22 @@ impl Remote {
         let layer: TraceLayer<StatsFn<F>> =
             TraceLayer::client(volo_core::layers::trace::stats_fn(stats)).level(Level::Detailed);
         builder.layer_outer(layer).build()
+    }
+
+    /// How values are encoded.
+    pub(crate) fn protocol(&self) -> Protocol {
+        match self.protocol {
+            Encoding::Binary => Protocol::Binary,
+            Encoding::Compact => Protocol::Compact,
+        }
+    }
+
+    /// Framing, protocol and mode as the command line has them.
+    pub(crate) fn dialect(&self) -> [String; 3] {
+        fn name(value: &impl clap::ValueEnum) -> String {
+            value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+        }
+        [name(&self.framing), name(&self.protocol), name(&self.mode)]
     }
 
     /// The metainfo of each call.

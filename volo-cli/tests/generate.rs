@@ -39,6 +39,12 @@ fn names_the_runtime_as_told() {
     assert_eq!(output.status.code(), Some(0));
     let written = std::fs::read_to_string(out.join("volo_gen.rs")).unwrap();
     assert!(written.contains("use crate::thrift::rt;") && !written.contains("volo_thrift"));
+    for path in ["foo bar", "", "a::", "1a", "a<b>", "a // b", "a;b"] {
+        let refused =
+            volo(&["gen", text(&golden("shared.thrift")), "-o", text(&out), "--runtime-path", path]);
+        assert_eq!(refused.status.code(), Some(2), "{path}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("wanted a path of Rust"), "{path}");
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    pub(crate) const NONE: Attempt = Attempt { number: 0, chained: false, timeout: None, tried: None };
+
     /// The first attempt of a call that may be followed by others.
     pub fn first(chained: bool) -> Self {
         Attempt { chained, tried: Some(Arc::default()), ..Attempt::default() }

@@ -18,16 +18,17 @@ pub struct Format(pub u8);
 
 /// A message that knows its exact encoded size and can write itself.
 ///
-/// Both methods take the same `format` and `link_min`; [`Size`] must match what [`Encode::encode_into`]
+/// Both methods take the same `format`; [`Size`] must match what [`Encode::encode_into`]
 /// writes to the byte, otherwise the transport rolls the span back and the call fails.
 pub trait Encode: Any + Send + Sync {
     /// Bytes that [`Encode::encode_into`] will write, in line and linked.
     ///
-    /// Bodies of at least `link_min` bytes are linked instead of copied (see [`Span`]).
+    /// Bodies of at least `link_min` bytes are linked instead of copied (see [`Span`]). Values of types that can hold
+    /// themselves may be nested `depth_max` deep.
     ///
     /// # Errors
-    /// When the message can't be written in this format, e.g. a length beyond what it can hold.
-    fn encoded_size(&self, format: Format, link_min: usize) -> Result<Size>;
+    /// When the message can't be written in this format, e.g. a length beyond what it can hold, or is nested deeper.
+    fn encoded_size(&self, format: Format, link_min: usize, depth_max: u32) -> Result<Size>;
 
     /// Writes the message into `span`. Running out of room is remembered by the span itself.
     fn encode_into(&self, format: Format, span: &mut Span<'_>);

@@ -9,6 +9,7 @@ use std::{
     collections::HashMap,
     fmt,
     future::Future,
+    ops::{Deref, DerefMut},
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
@@ -20,10 +21,10 @@ use pin_project_lite::pin_project;
 
 use crate::{Address, Attempt, Stages};
 
-/// The circumstances of one call.
-#[derive(Clone, Debug, Default)]
-pub struct Context {
-    /// The service's name as the IDL has it; empty when the peer named none.
+/// Whom a call is for, by names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The service's name as the IDL has it; empty to let the method's name decide, or when the peer named none.
     pub service: FastStr,
     /// The method's name as the IDL has it.
     pub method: FastStr,
@@ -31,6 +32,29 @@ pub struct Context {
     pub oneway: bool,
     /// Whether executing the call twice does no more than executing it once.
     pub idempotent: bool,
+}
+
+impl Target {
+    const NONE: Target =
+        Target { service: FastStr::empty(), method: FastStr::empty(), oneway: false, idempotent: false };
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Target::NONE
+    }
+}
+
+/// The circumstances of one call: a handle to its [`CallInfo`], because it passes through all layers by value.
+///
+/// The default one, of which nothing is known, costs no memory.
+#[derive(Clone, Default)]
+pub struct Context(Option<Box<CallInfo>>);
+
+/// What there is to know of one call. Its [`Target`] is read as if it were part of it.
+#[derive(Clone, Debug, Default)]
+pub struct CallInfo {
+    target: Target,
     /// Which attempt at the call this is.
     pub attempt: Attempt,
     /// When the call must be over.
@@ -140,12 +164,7 @@ impl fmt::Debug for Extensions {
     }
 }
 
-impl Context {
-    /// The context of a call to this method.
-    pub fn new(service: impl Into<FastStr>, method: impl Into<FastStr>) -> Self {
-        Context { service: service.into(), method: method.into(), ..Context::default() }
-    }
-
+impl CallInfo {
     /// The metainfo, if any was ever set or received.
     pub fn metainfo(&self) -> Option<&Metainfo> {
         self.rare.as_ref().map(|rare| &rare.metainfo)
@@ -181,33 +200,93 @@ impl Context {
     pub fn set_stages(&mut self, stages: Arc<Stages>) {
         self.rare.get_or_insert_default().stages = Some(stages);
     }
+}
+
+impl Context {
+    /// The context of a call to this method.
+    pub fn new(service: impl Into<FastStr>, method: impl Into<FastStr>) -> Self {
+        Context::of(Target { service: service.into(), method: method.into(), ..Target::NONE })
+    }
+
+    /// The context of a call to this target.
+    pub fn of(target: Target) -> Self {
+        Context(Some(Box::new(CallInfo { target, ..CallInfo::default() })))
+    }
+
+    /// The context of the reply to this call: whom it was for and sent to, but nothing of what travelled along.
+    pub fn into_reply(mut self) -> Self {
+        if let Some(info) = &mut self.0 {
+            (info.rare, info.deadline) = (None, None);
+        }
+        self
+    }
 
     /// A copy of the context of the call whose handler is running on this thread, if one is.
     pub fn current() -> Option<Context> {
-        CURRENT.with_borrow(|current| current.as_deref().cloned())
+        CURRENT.with_borrow(|current| current.clone())
     }
 
     /// Reads or changes the context of the running handler's call, e.g. to set backward metainfo.
     ///
     /// Gives `None` outside of a handler.
     pub fn with_current<T>(f: impl FnOnce(&mut Context) -> T) -> Option<T> {
-        CURRENT.with_borrow_mut(|current| current.as_deref_mut().map(f))
+        CURRENT.with_borrow_mut(|current| current.as_mut().map(f))
     }
 
     /// Runs `future` with this context as the current one; yields both when it is done.
     pub fn scope<F: Future>(self, future: F) -> Scope<F> {
-        Scope { context: Some(Box::new(self)), future }
+        Scope { context: Some(self), future }
+    }
+}
+
+impl Deref for Context {
+    type Target = CallInfo;
+
+    #[inline]
+    fn deref(&self) -> &CallInfo {
+        static NOTHING: CallInfo =
+            CallInfo { target: Target::NONE, attempt: Attempt::NONE, deadline: None, peer: None, rare: None };
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
+impl DerefMut for Context {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut CallInfo {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl Deref for CallInfo {
+    type Target = Target;
+
+    #[inline]
+    fn deref(&self) -> &Target {
+        &self.target
+    }
+}
+
+impl DerefMut for CallInfo {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Target {
+        &mut self.target
     }
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Box<Context>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Context>> = const { RefCell::new(None) };
 }
 
 pin_project! {
     /// Future of [`Context::scope`].
     pub struct Scope<F> {
-        context: Option<Box<Context>>,
+        context: Option<Context>,
         #[pin]
         future: F,
     }
@@ -222,18 +301,18 @@ impl<F: Future> Future for Scope<F> {
             let _entered = Entered::new(this.context);
             std::task::ready!(this.future.poll(cx))
         };
-        Poll::Ready((this.context.take().map(|context| *context).unwrap_or_default(), output))
+        Poll::Ready((this.context.take().unwrap_or_default(), output))
     }
 }
 
 /// Holds the scope's context in the thread-local; puts both back when dropped, also when the poll panics.
 struct Entered<'a> {
-    home: &'a mut Option<Box<Context>>,
-    outer: Option<Box<Context>>,
+    home: &'a mut Option<Context>,
+    outer: Option<Context>,
 }
 
 impl<'a> Entered<'a> {
-    fn new(home: &'a mut Option<Box<Context>>) -> Self {
+    fn new(home: &'a mut Option<Context>) -> Self {
         let outer = CURRENT.replace(home.take());
         Entered { home, outer }
     }
@@ -253,12 +332,13 @@ mod tests {
     async fn scopes_nest_and_come_back() {
         let (inner, seen) = Context::new("outer", "a")
             .scope(async {
-                let (_, nested) =
-                    Context::new("inner", "b").scope(async { Context::current().unwrap().method }).await;
+                let (_, nested) = Context::new("inner", "b")
+                    .scope(async { Context::current().unwrap().method.clone() })
+                    .await;
                 assert_eq!(nested, "b");
                 tokio::task::yield_now().await;
                 Context::with_current(|context| context.metainfo_mut().backward.set("k", "v"));
-                Context::current().unwrap().method
+                Context::current().unwrap().method.clone()
             })
             .await;
         assert_eq!(seen, "a");

@@ -1,6 +1,8 @@
 //! The one error of the framework: what went wrong, whose fault it was, and whether to try again.
 
-use std::{error::Error as StdError, fmt, io};
+use std::{error::Error as StdError, fmt, io, sync::Arc};
+
+use crate::Peer;
 
 /// Any error of a layer, before the builder turns it into an [`Error`].
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
@@ -20,6 +22,7 @@ struct Inner {
     retry: Retry,
     message: String,
     source: Option<BoxError>,
+    peer: Option<Arc<Peer>>,
 }
 
 /// The class of an [`Error`].
@@ -84,7 +87,7 @@ impl Error {
             ErrorKind::Protocol => (Origin::Peer, Retry::Never),
             _ => (Origin::Local, Retry::Never),
         };
-        Error(Box::new(Inner { kind, origin, retry, message: message.into(), source: None }))
+        Error(Box::new(Inner { kind, origin, retry, message: message.into(), source: None, peer: None }))
     }
 
     /// The deadline passed; `what` names the wait.
@@ -106,6 +109,17 @@ impl Error {
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// Says whom the call had been sent to.
+    pub fn with_peer(mut self, peer: Arc<Peer>) -> Self {
+        self.0.peer = Some(peer);
+        self
+    }
+
+    /// Whom a balancer had sent the call to that failed.
+    pub fn peer(&self) -> Option<&Arc<Peer>> {
+        self.0.peer.as_ref()
     }
 
     /// Overrides who is at fault.
@@ -202,7 +216,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, origin, retry, message, source } = &*self.0;
+        let Inner { kind, origin, retry, message, source, .. } = &*self.0;
         let mut out = f.debug_struct("Error");
         out.field("kind", kind).field("origin", origin).field("retry", retry).field("message", message);
         if let Some(source) = source {

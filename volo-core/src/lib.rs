@@ -9,6 +9,7 @@ mod address;
 mod attempt;
 pub mod balance;
 mod body;
+pub mod clock;
 #[cfg(feature = "config")]
 pub mod config;
 mod context;
@@ -28,7 +29,7 @@ mod sync;
 pub use address::{Address, ParseAddressError};
 pub use attempt::{Attempt, Tried};
 pub use body::{Body, Decode, DecodeLimits, Encode, Format, Raw};
-pub use context::{Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope};
+pub use context::{CallInfo, Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope, Target};
 pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
 pub use request::{Outcome, Request, Response};
 pub use span::{Size, Span};

@@ -12,7 +12,8 @@ pub struct Request {
     /// Who is called, until when, and what travels along.
     pub context: Context,
     body: Body,
-    decoded: Option<Arc<dyn Any + Send + Sync>>,
+    /// Boxed, because a request passes through many hands and few layers decode it.
+    decoded: Option<Box<Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Request {
@@ -38,7 +39,7 @@ impl Request {
     /// When the payload can't be decoded as `T`, or a typed payload is of another type.
     pub fn args<T: Decode>(&mut self) -> Result<&T> {
         if self.decoded.as_ref().is_none_or(|known| !known.is::<T>()) {
-            self.decoded = Some(Arc::new(decode::<T>(&self.body)?));
+            self.decoded = Some(Box::new(Arc::new(decode::<T>(&self.body)?)));
         }
         self.decoded.as_ref().and_then(|known| known.downcast_ref()).ok_or_else(wrong_type::<T>)
     }

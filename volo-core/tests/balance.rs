@@ -40,7 +40,7 @@ async fn ask(balancer: &Arc<Balancer>, request: Request) -> Result<Address> {
         .layer(BalanceLayer::new(balancer.clone()))
         .service(service_fn(async |request: Request| answer(request)));
     let response = stack.oneshot(request).await?;
-    Ok(response.context.peer.unwrap().address.clone())
+    Ok(response.context.peer.as_ref().unwrap().address.clone())
 }
 
 fn port(address: &Address) -> u16 {

@@ -15,7 +15,7 @@ work=$target/interop
 profile=${PROFILE:-release}
 case $profile in dev) bin=$target/debug ;; *) bin=$target/$profile ;; esac
 
-for part in processes packages thrift_test kitex python cpp; do
+for part in processes packages thrift_test volo kitex python cpp; do
   # shellcheck source=/dev/null
   source "$here/runner/$part.sh"
 done

@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use volo_core::{Body, Context, Outcome, Request, Response, Stage};
+use volo_core::{Body, Context, Outcome, Request, Response, Stage, Target};
 
 use crate::{
     ApplicationException, ApplicationKind, HandlerFuture, ServerError,
@@ -67,7 +67,7 @@ pub(crate) fn failure(context: Context, exception: ApplicationException) -> Resp
 
 /// The response to a method that the service doesn't have; a dispatcher's last arm.
 pub fn unknown_method(request: Request) -> HandlerFuture {
-    let Context { service, method, .. } = &request.context;
+    let Target { service, method, .. } = &**request.context;
     let text = format!("service {service} has no method {method}");
     let exception = ApplicationException::new(ApplicationKind::UNKNOWN_METHOD, text);
     Box::pin(std::future::ready(Ok(failure(request.context, exception))))

@@ -1,6 +1,7 @@
 //! Thrift over `volo-core`: protocols, framings, client and server.
 #![warn(missing_docs)]
 
+mod budget;
 pub mod client;
 mod conn;
 mod erased;
@@ -19,6 +20,7 @@ mod method;
 #[cfg(feature = "pilota")]
 pub mod pilota;
 pub mod protocol;
+mod resources;
 #[doc(hidden)]
 pub mod rt;
 #[cfg(feature = "serde")]
@@ -28,7 +30,7 @@ mod sync;
 pub mod wire;
 
 pub use bytes::Bytes;
-pub use client::{CallOpt, Client, ClientBuilder, Target};
+pub use client::{CallOpt, Client, ClientBuilder};
 pub use error::{ClientError, Never, ServerError};
 pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use faststr::FastStr;

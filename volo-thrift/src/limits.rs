@@ -34,8 +34,8 @@ pub struct Limits {
     pub in_flight_max: usize,
     /// Bytes of requests and replies of calls under way, on one connection; above, reading stops.
     pub in_flight_bytes_max: usize,
-    /// Bytes of requests and replies that wait for something, on all connections of all servers in the process; `None`
-    /// is a quarter of the memory the process may use.
+    /// Bytes of requests and replies that wait for something, on all connections of all servers and clients in the
+    /// process; `None` is a quarter of the memory the process may use.
     pub receive_memory_max: Option<usize>,
     /// Connections of a server; `None` is the descriptor limit less 64.
     pub connections_max: Option<usize>,

@@ -11,7 +11,7 @@ pub mod keys;
 use std::time::{Duration, Instant};
 
 use faststr::FastStr;
-use volo_core::{Context, Metainfo};
+use volo_core::{Context, Metainfo, Target};
 
 use crate::{
     BizError,
@@ -150,8 +150,8 @@ fn write_forward(header: &mut Header, metainfo: &Metainfo, is_retry: bool) {
 pub fn read_request(header: Option<&Header>, head: &MessageHead, now: Instant) -> Context {
     let (service, method) = head.split_name();
     let service = service.map_or_else(FastStr::empty, |service| part(&head.name, service));
-    let mut context = Context::new(service, part(&head.name, method));
-    context.oneway = head.kind == MessageKind::Oneway;
+    let (method, oneway) = (part(&head.name, method), head.kind == MessageKind::Oneway);
+    let mut context = Context::of(Target { service, method, oneway, idempotent: false });
     if let Some(header) = header {
         read_integers(header, &mut context, now);
         read_forward(header, &mut context);

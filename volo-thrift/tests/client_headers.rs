@@ -8,11 +8,12 @@ use bytes::Bytes;
 use client_peer::{
     Answer, ECHO, Peer, Plain, call_number, client, client_of, echo, listen, number,
     service::{Echo, serve},
+    spawn_echo,
 };
 use volo_core::{Context, Outcome, Retry, layers::retry::RetryConfig};
 use volo_thrift::{
     ClientBuilder, ClientError,
-    meta::{Advert, keys},
+    meta::{Advert, InstanceId, keys},
     wire::{Framing, Header, Incoming, MessageKind},
 };
 
@@ -191,15 +192,20 @@ async fn payloads_are_checked_both_ways() {
     let checksum = Answer { header: Header { checksum: true, ..Header::default() }, ..Answer::default() };
     let (call, _, result) = exchange(ClientBuilder::checksums, Context::default(), checksum).await;
     let header = call.header.unwrap();
-    assert!(header.checksum && header.string("crc32c").unwrap().len() == 8);
+    assert!(header.checksum && header.string("crc32c").is_none());
     assert_eq!(result.unwrap(), 7);
 
     let framed = client_of(server.address.clone()).framed().checksums().build();
     assert_eq!(echo(&framed, 1).await.unwrap_err().to_string(), "checksums need TTHeader");
 }
 
+fn checked() -> Header {
+    Header { checksum: true, ..Header::default() }
+}
+
+/// Behind bytes that were changed nothing can be relied on, not even where the next message begins.
 #[tokio::test]
-async fn a_damaged_reply_is_an_error() {
+async fn a_damaged_reply_ends_its_connection() {
     for mux in [0, 1] {
         let listener = listen().await;
         let client = client(&listener).mux(mux).build();
@@ -209,13 +215,50 @@ async fn a_damaged_reply_is_an_error() {
         });
         let mut peer = Peer::accept(&listener).await;
         let call = peer.receive().await.unwrap();
-        let header = Header { checksum: true, ..Header::default() };
+        let header = checked();
         let mut bytes = Answer { header, ..Answer::default() }.to_bytes(&call);
         let at = bytes.len() - 3;
         bytes[at] ^= 4;
         peer.send_bytes(&bytes).await;
         let error = calling.await.unwrap().unwrap_err();
-        let cause = std::error::Error::source(&error).unwrap().to_string();
+        let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+        let cause = chain.last().unwrap().to_string();
         assert!(error.is_protocol() && cause.starts_with("payload was damaged"), "{error:?}");
+        assert!(peer.receive().await.is_none());
+        spawn_echo(listener);
+        echo(&client, 2).await.unwrap();
+    }
+}
+
+/// Whether calls carry checksums that share a connection to a peer which answers under this header.
+async fn checksums(header: Header) -> [bool; 3] {
+    let listener = listen().await;
+    let client = client(&listener).mux(1).build();
+    let calling = tokio::spawn(async move {
+        for value in 0..3 {
+            echo(&client, value).await.unwrap();
+        }
+    });
+    let (mut peer, mut found) = (Peer::accept(&listener).await, [false; 3]);
+    for found in &mut found {
+        let call = peer.receive().await.unwrap();
+        *found = call.header.as_ref().unwrap().checksum;
+        peer.send(&call, &Answer { header: header.clone(), ..Answer::default() }).await;
+    }
+    calling.await.unwrap();
+    found
+}
+
+#[tokio::test]
+async fn calls_that_share_a_connection_carry_checksums_unless_the_peer_has_none() {
+    assert_eq!(checksums(checked()).await, [true; 3]);
+    assert_eq!(checksums(Header::default()).await, [true, false, false]);
+    let advert = Advert { mux: true, instance: InstanceId::random() }.to_text();
+    let ours = Header { strings: vec![(keys::ADVERT.into(), advert)], ..Header::default() };
+    assert_eq!(checksums(ours).await, [true; 3], "one of ours has some in the end");
+    for mux in [0, 1] {
+        let setting = |builder: ClientBuilder<Plain>| builder.mux(mux);
+        let (call, _, _) = exchange(setting, Context::default(), Answer::default()).await;
+        assert_eq!(call.header.unwrap().checksum, mux == 1);
     }
 }

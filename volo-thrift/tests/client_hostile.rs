@@ -240,6 +240,35 @@ async fn a_reply_that_stalls_at_any_byte_is_a_timeout() {
 }
 
 #[tokio::test]
+async fn replies_in_the_making_share_the_budget_of_the_process() {
+    let _alone = ALONE.lock().await;
+    for (name, setting) in SETTINGS {
+        let mut limits = Limits::default();
+        limits.receive_memory_max = Some(1 << 20);
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..2 {
+            let listener = listen().await;
+            let client = setting(client(&listener)).limits(limits.clone()).rpc_timeout(None).build();
+            spawn_hostile(listener, |_, call, _| {
+                let body =
+                    Some([&[11, 0, 0][..], &4_000_000_u32.to_be_bytes(), &[b'x'; 4_000_000]].concat().into());
+                let mut bytes = Answer { body, ..Answer::default() }.to_bytes(call);
+                bytes.truncate(600_000);
+                bytes
+            });
+            calls.spawn(async move { (call_hostile(&client, 0).await.map(|_| ()), client) });
+        }
+        let (ended, client) = calls.join_next().await.unwrap().unwrap();
+        let error = ended.unwrap_err();
+        let source = std::error::Error::source(error.as_rpc().unwrap()).unwrap().to_string();
+        assert!(source.contains("receive_memory_max of 1048576 bytes"), "{name}: {error:?}");
+        assert!(calls.try_join_next().is_none(), "{name}: the other one fits");
+        calls.shutdown().await;
+        echo(&client, 1).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_never_reads_is_given_up() {
     let _alone = ALONE.lock().await;
     for (framing, setting) in SETTINGS {

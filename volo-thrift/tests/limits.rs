@@ -10,7 +10,7 @@ use faststr::FastStr;
 use server_support::{Answer, Caller, FRAMED, METHODS, Node, Probe, Running, TTHEADER, Text};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     time::{Instant, sleep, timeout},
 };
 use volo_core::{Address, Error};
@@ -28,7 +28,7 @@ const DIALECTS: [Dialect; 4] = [BUFFERED, COMPACT, FRAMED, TTHEADER];
 type Row = (&'static str, fn() -> Pin<Box<dyn Future<Output = ()>>>);
 
 /// A limit may have several rows.
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 27] = [
     ("message_max", || Box::pin(requests_to_a_server())),
     ("message_max", || Box::pin(replies_of_a_server())),
     ("message_max", || Box::pin(requests_of_a_client())),
@@ -37,16 +37,21 @@ const ROWS: [Row; 22] = [
     ("header_max", || Box::pin(headers_of_a_client())),
     ("depth_max", || Box::pin(levels_that_are_known())),
     ("depth_max", || Box::pin(levels_that_are_skipped())),
+    ("depth_max", || Box::pin(levels_of_a_client_s_requests())),
+    ("depth_max", || Box::pin(levels_of_a_server_s_replies())),
     ("decode_memory_max", || Box::pin(memory_of_a_list())),
     ("header_timeout", || Box::pin(a_header_that_stalls())),
     ("frame_timeout", || Box::pin(a_frame_that_stalls())),
+    ("frame_timeout", || Box::pin(a_reply_that_stalls())),
     ("write_timeout", || Box::pin(a_peer_that_takes_nothing())),
+    ("write_timeout", || Box::pin(a_server_that_takes_nothing())),
     ("idle_timeout", || Box::pin(a_peer_that_says_nothing())),
     ("write_buffer_max", || Box::pin(replies_that_nobody_reads())),
     ("in_flight_max", || Box::pin(calls_of_one_connection())),
     ("in_flight_max", || Box::pin(calls_of_a_client())),
     ("in_flight_bytes_max", || Box::pin(bytes_of_one_connection())),
     ("receive_memory_max", || Box::pin(bytes_of_all_connections())),
+    ("receive_memory_max", || Box::pin(bytes_of_a_client_s_replies())),
     ("connections_max", || Box::pin(connections_of_a_server())),
     ("concurrency_max", || Box::pin(calls_of_a_server())),
     ("queue_timeout", || Box::pin(a_call_that_waits())),
@@ -66,6 +71,16 @@ fn no_limit_is_without_a_row() {
     let fields = text.lines().filter_map(|line| line.trim().split_once(": ")).map(|(name, _)| name);
     let missing: Vec<_> = fields.filter(|name| !ROWS.iter().any(|(row, _)| row == name)).collect();
     assert_eq!(missing, Vec::<&str>::new());
+}
+
+#[test]
+fn the_document_names_every_row() {
+    let (code, document) = (include_str!("limits.rs"), include_str!("../../SECURITY.md"));
+    let rows = code.lines().filter_map(|line| line.trim().strip_prefix("(\"")?.split_once("Box::pin("));
+    let rows: Vec<_> = rows.filter_map(|(_, row)| Some(format!("`{}`", row.split_once('(')?.0))).collect();
+    assert_eq!(rows.len(), ROWS.len());
+    let missing: Vec<_> = rows.iter().filter(|row| !document.contains(row.as_str())).collect();
+    assert_eq!(missing, Vec::<&String>::new());
 }
 
 /// `attempt` makes the same message, of `size`, meet the limit it is given.
@@ -227,26 +242,40 @@ async fn headers_of_a_client() {
     exact("header_max", size, request).await;
 }
 
-/// So many structs inside each other.
-fn nested(levels: usize) -> Node {
-    (1..levels).fold(Node::default(), |inner, _| Node { child: Some(Box::new(inner)), ..Node::default() })
-}
-
 async fn levels_that_are_known() {
     for dialect in DIALECTS {
         let request = async |max: usize| {
             let (running, _) = start(TCP, |limits| limits.depth_max = max as u32).await;
             let mut caller = running.connect(dialect).await;
-            caller.send_value(MessageKind::Call, "tree", 1, nested(20)).await.unwrap();
+            caller.send_value(MessageKind::Call, "tree", 1, Node::nested(20)).await.unwrap();
             said(caller.answer().await)
         };
-        exact("depth_max", 21, request).await; // the innermost has containers
+        exact("depth_max", 21, request).await;
     }
+}
+
+async fn levels_of_a_client_s_requests() {
     let (running, _) = start(TCP, |_| {}).await;
-    let request = async |max: usize| {
-        ask(&running, |limits| limits.depth_max = max as u32, |client| client, (TREE, nested(20))).await
-    };
-    request(1).await.expect("limits of depth are the reader's, and the reply is flat");
+    for mode in MODES {
+        let request = async |max: usize| {
+            ask(&running, |limits| limits.depth_max = max as u32, mode, (TREE, Node::nested(20))).await
+        };
+        exact("depth_max", 21, request).await;
+    }
+    let deepest = |structs| ask(&running, |_| {}, |client| client, (TREE, Node::nested(structs)));
+    deepest(63).await.unwrap();
+    let error = deepest(10_000).await.unwrap_err();
+    assert_eq!(error, "Node: Node in it is nested deeper than depth_max of 64");
+}
+
+async fn levels_of_a_server_s_replies() {
+    for dialect in DIALECTS {
+        let reply = async |max: usize| {
+            let (running, _) = start(TCP, |limits| limits.depth_max = max as u32).await;
+            said(running.connect(dialect).await.call("grow", 1, "20").await)
+        };
+        exact("depth_max", 22, reply).await; // the result is a struct of its own
+    }
 }
 
 async fn levels_that_are_skipped() {
@@ -255,7 +284,7 @@ async fn levels_that_are_skipped() {
             let (running, _) = start(TCP, |limits| limits.depth_max = max as u32).await;
             let mut caller = running.connect(dialect).await;
             // `whoami` takes a text, so a child in field 4 is unknown to it.
-            caller.send_value(MessageKind::Call, "whoami", 1, nested(20)).await.unwrap();
+            caller.send_value(MessageKind::Call, "whoami", 1, Node::nested(20)).await.unwrap();
             said(caller.answer().await)
         };
         exact("depth_max", 21, request).await;
@@ -300,6 +329,40 @@ async fn a_header_that_stalls() {
 
 async fn a_frame_that_stalls() {
     ends_in_time("frame_timeout", |limits| limits.frame_timeout = LIMIT, b"\0\0\x10\0\x80\x01").await;
+}
+
+/// A call to a server that answers it with `answer`, and then no more; says why it failed.
+async fn failure(set: impl FnOnce(&mut Limits), args: Text, answer: &[u8]) -> String {
+    let listener = TcpListener::bind(TCP).await.unwrap();
+    let mut limits = Limits::default();
+    set(&mut limits);
+    let client = ClientBuilder::<Plain>::new("probe").address(listener.local_addr().unwrap()).limits(limits);
+    let client = client.framed().connect_timeout(Duration::from_secs(5)).rpc_timeout(None).build();
+    let calling = call::<_, FastStr, Never>(&client.0, &METHODS[ECHO], args);
+    let serving = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(answer).await.unwrap();
+        stream
+    };
+    match tokio::join!(calling, serving).0 {
+        Err(ClientError::Rpc(error)) => texts(&error),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn a_reply_that_stalls() {
+    let began = Instant::now();
+    let error = failure(|limits| limits.frame_timeout = LIMIT, text("x"), b"\0\0\x10\0\x80\x01").await;
+    assert!(error.contains("not whole after 700ms (frame_timeout)"), "{error}");
+    check_time("frame_timeout", began);
+}
+
+async fn a_server_that_takes_nothing() {
+    let began = Instant::now();
+    let large = text(&"x".repeat(12 << 20));
+    let error = failure(|limits| limits.write_timeout = LIMIT, large, b"").await;
+    assert!(error.contains("took no byte for 700ms (write_timeout)"), "{error}");
+    check_time("write_timeout", began);
 }
 
 async fn a_peer_that_says_nothing() {
@@ -392,6 +455,20 @@ async fn bytes_of_all_connections() {
         stream.write_all(&[&announced[..], &vec![7; HELD - 8]].concat()).await.unwrap();
         let ended = timeout(Duration::from_secs(1), stream.read(&mut [0; 64])).await;
         assert_eq!(ended.is_err(), stays, "{HELD} of {max}");
+    }
+}
+
+/// Told apart by what ends the call: the budget, or the time for a frame.
+async fn bytes_of_a_client_s_replies() {
+    const HELD: usize = 50_000;
+    let reply = [&100_000_u32.to_be_bytes()[..], b"\x80\x01\0\x02", &[7; HELD - 8]].concat();
+    for (max, stays) in [(HELD - 1, false), (HELD, true), (HELD + 1, true)] {
+        let set = |limits: &mut Limits| {
+            (limits.receive_memory_max, limits.frame_timeout) = (Some(max), LIMIT);
+        };
+        let error = failure(set, text("x"), &reply).await;
+        let cause = if stays { "frame_timeout".to_owned() } else { format!("receive_memory_max of {max}") };
+        assert!(error.contains(&cause), "{HELD} of {max}: {error}");
     }
 }
 

@@ -146,6 +146,7 @@ async fn checksums_are_checked_and_answered_with_one() {
     stream.write_all(&frame("00000000")).await.unwrap();
     let answer = String::from_utf8_lossy(&read_frame(&mut stream).await).into_owned();
     assert!(answer.contains("payload was damaged"), "{answer}");
+    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "nothing behind it can be relied on");
 
     // The switch lets every reply carry one, whatever its size and whoever encoded it.
     let running = start(Server::new().checksums()).await;

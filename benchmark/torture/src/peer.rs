@@ -92,9 +92,7 @@ impl Peer {
     /// The next answer, waited for so long.
     pub async fn answer(&mut self, patience: Duration) -> Answer {
         let until = Instant::now() + patience;
-        let mut limits = Limits::default();
-        limits.depth_max *= 2; // an echo of the deepest message has empty containers below
-        let mut framer = DetectFramer::new(&limits);
+        let mut framer = DetectFramer::new(&Limits::default());
         loop {
             if let Some(answer) = self.take(&mut framer) {
                 return answer;

@@ -126,7 +126,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "cut",
-        about: "faults of every kind at every byte of requests and replies, in each of five modes",
+        about: "faults of every kind at every byte of requests and replies, in each of four modes",
         unit: "messages",
         full: 20,
         quick: 3,

@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[arg(short = 'I', long = "include", value_name = "DIR")]
     include_dirs: Vec<PathBuf>,
     /// Path by which the generated code finds the runtime.
-    #[arg(long, value_name = "PATH", default_value_t = Options::default().runtime_path)]
+    #[arg(long, value_name = "PATH", default_value_t = Options::default().runtime_path, value_parser = rust_path)]
     runtime_path: String,
     /// Name of the generated file.
     #[arg(long, value_name = "NAME", default_value_t = Options::default().out_file)]
@@ -62,6 +62,16 @@ impl Args {
             reflection: self.reflection,
             comments: !self.no_comments,
         }
+    }
+}
+
+/// A path of Rust, such as `crate::framework`.
+fn rust_path(text: &str) -> Result<String, String> {
+    // Neither generics nor spaces nor comments.
+    let is_plain = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ':' | '#'));
+    match syn::parse_str::<syn::Path>(text) {
+        Ok(_) if is_plain => Ok(text.to_owned()),
+        _ => Err("wanted a path of Rust, as in volo_thrift or crate::runtime".to_owned()),
     }
 }
 

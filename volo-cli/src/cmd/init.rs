@@ -57,18 +57,18 @@ struct Idl {
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Status {
     match prepare(args) {
-        Ok(files) if args.dry_run => {
+        Ok((files, _)) if args.dry_run => {
             say!("`{}` would get {} files:\n", args.name, files.len());
             list(&files);
             Status::Fine
         }
-        Ok(files) => make(args, &files),
+        Ok((files, example)) => make(args, &files, &example),
         Err(status) => status,
     }
 }
 
-/// Everything that is to be written, or what was said about why not.
-fn prepare(args: &Args) -> Result<Vec<File>, Status> {
+/// Everything that is to be written and a method to try, or what was said about why not.
+fn prepare(args: &Args) -> Result<(Vec<File>, String), Status> {
     check_name(&args.name)?;
     let framework = framework(args).map_err(|message| report::unusable(&message))?;
     let (loaded, root) = load_idl(args)?;
@@ -102,7 +102,7 @@ fn prepare(args: &Args) -> Result<Vec<File>, Status> {
         let message = format!("already here: {}\nhelp: --force replaces them", taken.join(", "));
         return Err(report::unusable(&message));
     }
-    Ok(files)
+    Ok((files, project.example()))
 }
 
 fn framework(args: &Args) -> Result<Framework, String> {
@@ -214,7 +214,7 @@ fn place_idl(args: &Args, sources: &SourceMap) -> Result<Idl, String> {
     Ok(Idl { path: copies[0].path.clone(), includes, copies })
 }
 
-fn make(args: &Args, files: &[File]) -> Status {
+fn make(args: &Args, files: &[File], example: &str) -> Status {
     if let Err((path, error)) = write_all(Path::new(""), files) {
         return report::unusable(&format!("can't write {}: {error}", path.display()));
     }
@@ -234,6 +234,9 @@ fn make(args: &Args, files: &[File]) -> Status {
     say!("  cargo run --bin client    # calls 127.0.0.1:8080, from another terminal");
     say!("  cargo test                # calls each method once");
     say!("  cargo bench               # measures a call");
+    if args.template == Template::Service {
+        say!("  volo call 127.0.0.1:8080 {example} -d '{{…}}'");
+    }
     Status::Fine
 }
 

@@ -1,5 +1,6 @@
 //! One module for each command: its arguments, and how it runs.
 
+pub(crate) mod bench;
 pub(crate) mod breaking;
 pub(crate) mod call;
 pub(crate) mod check;

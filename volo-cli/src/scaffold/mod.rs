@@ -46,6 +46,10 @@ pub(crate) struct File {
 /// The item service of the guide, for those who bring no IDL.
 pub(crate) const ITEM_IDL: &str = include_str!("../../templates/item.thrift.txt");
 
+/// A line of `volo.yml`.
+const REFLECTION: &str =
+    "    # Makes the constant `SCHEMA`, which a server needs to tell its IDL.\n    reflection: true\n";
+
 impl Project<'_> {
     /// All files but the IDL, in the order of interest.
     pub(crate) fn files(&self) -> Vec<File> {
@@ -76,6 +80,11 @@ impl Project<'_> {
             self.file("volo-gen/src/lib.rs", include_str!("../../templates/gen-lib.rs.txt")),
         ]);
         files
+    }
+
+    /// `Service.method` to try it with.
+    pub(crate) fn example(&self) -> String {
+        programs::example(self)
     }
 
     /// The crate's name in Rust code.
@@ -113,11 +122,18 @@ impl Project<'_> {
         let includes: Vec<String> =
             self.includes.iter().map(|include| format!("{:?}", from_gen(include))).collect();
         let mut text = template.replace("{{name}}", self.name);
-        for name in ["volo-codegen", "volo-core", "volo-thrift"] {
-            text = text.replace(&format!("{{{{{name}}}}}"), &self.framework.dependency(name));
+        // A server can tell its IDL; a client of it has no use for that.
+        let (features, reflection) = match self.template {
+            Template::Service => (&["generic"][..], REFLECTION),
+            Template::Client => (&[][..], ""),
+        };
+        for (name, features) in [("volo-codegen", &[][..]), ("volo-core", &[]), ("volo-thrift", features)] {
+            text = text.replace(&format!("{{{{{name}}}}}"), &self.framework.dependency(name, features));
         }
         let text = text
             .replace("{{services}}", &names.join(" and "))
+            .replace("{{call}}", &self.example())
+            .replace("{{reflection}}", reflection)
             .replace("{{idl}}", &idl)
             .replace("{{includes}}", &includes.join(", "));
         File { path: path.to_owned(), text }

@@ -12,20 +12,29 @@ const CHAIN_WIDTH: usize = 60;
 
 /// `src/bin/server.rs`
 pub(super) fn server(project: &Project<'_>) -> String {
-    let mut imports = Imports::default();
+    let mut imports = Imports::beside(&["serve"]);
     imports.name("volo_core::BoxError");
+    imports.name("volo_core::runtime");
     imports.name("volo_core::shutdown");
     imports.name(&format!("{}::S", project.crate_name()));
-    let server = server_chain(project, "address.as_str()", ".await?", &mut imports);
+    let reflection = imports.name("volo_thrift::generic::Reflection");
+    let reflection = format!(".add_service({reflection}::new([volo_gen::SCHEMA]))");
+    let server = server_chain(project, &[reflection], "address.as_str()", ".await?", &mut imports);
     format!(
         "//! Serves {}: `cargo run --bin server [ADDRESS]`.
 
 {}
-#[tokio::main]
-async fn main() -> Result<(), BoxError> {{
+fn main() -> Result<(), BoxError> {{
+    // As many threads as the container has processors; says how many on standard error.
+    runtime::block_on(serve())?
+}}
+
+async fn serve() -> Result<(), BoxError> {{
     let address = std::env::args()
         .nth(1)
         .unwrap_or_else(|| \"127.0.0.1:8080\".to_owned());
+    // The service with the schema tells callers the IDL, so that `volo call` needs no more than the
+    // address. Leave it out to tell nobody.
     let server = {server};
     println!(\"listening on {{}}\", server.local_address());
     server.serve(shutdown::signal()).await;
@@ -116,7 +125,7 @@ pub(super) fn common(project: &Project<'_>) -> String {
             format!("\n/// Answers each call with an empty reply.\nstruct S;\n\n{blocks}")
         }
     };
-    let server = server_chain(project, "\"127.0.0.1:0\"", ".await.unwrap()", &mut imports);
+    let server = server_chain(project, &[], "\"127.0.0.1:0\"", ".await.unwrap()", &mut imports);
     format!(
         "//! What tests and benches share.
 
@@ -207,6 +216,16 @@ fn methods<'a>(project: &'a Project<'_>, service: &'a ServiceOutline) -> Vec<&'a
     lineage.into_iter().flat_map(|service| &service.methods).collect()
 }
 
+/// `Service.method` of a method that can be called to see something.
+pub(crate) fn example(project: &Project<'_>) -> String {
+    let all = project.served();
+    let calls = all
+        .iter()
+        .flat_map(|service| methods(project, service).into_iter().map(move |method| (service, method)));
+    let call = calls.min_by_key(|(_, method)| method.oneway);
+    call.map_or_else(String::new, |(service, method)| format!("{}.{}", service.name, method.name))
+}
+
 /// `A`, `A and B`, `A, B and C`
 fn names(project: &Project<'_>) -> String {
     let names: Vec<&str> = project.served().iter().map(|service| service.name.as_str()).collect();
@@ -216,8 +235,14 @@ fn names(project: &Project<'_>) -> String {
     }
 }
 
-/// A server of all services that listens at `address`.
-fn server_chain(project: &Project<'_>, address: &str, end: &str, imports: &mut Imports) -> String {
+/// A server of all services that listens at `address`, with more links if need be.
+fn server_chain(
+    project: &Project<'_>,
+    more: &[String],
+    address: &str,
+    end: &str,
+    imports: &mut Imports,
+) -> String {
     let served = project.served();
     let mut links = Vec::new();
     let head = if let [service] = served[..] {
@@ -235,6 +260,7 @@ fn server_chain(project: &Project<'_>, address: &str, end: &str, imports: &mut I
         }
         format!("{}::new()", imports.name("volo_thrift::Server"))
     };
+    links.extend_from_slice(more);
     links.push(format!(".bind({address})"));
     match end.split_once(".unwrap()") {
         Some((wait, _)) => links.extend([wait.to_owned(), ".unwrap()".to_owned()]),

@@ -75,11 +75,12 @@ impl Reader<'_> {
                 self.no_effect(key, node.span, "names never clash here: see the generated names");
             }
         }
-        for key in ["with_descriptor", "with_field_mask"] {
+        let instead = "`reflection: true` makes the IDL known at run time";
+        for (key, why) in [("with_descriptor", instead), ("with_field_mask", "it is not offered yet")] {
             if self.flag(&table, key, false)
                 && let Some(node) = table.get(key)
             {
-                self.no_effect(key, node.span, "it is not offered yet");
+                self.no_effect(key, node.span, why);
             }
         }
         if let Some(node) = table.get("common_crate_name") {

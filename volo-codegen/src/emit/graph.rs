@@ -20,6 +20,7 @@ pub(super) struct Graph {
     derives: Vec<Derives>,
     mins: Vec<Min>,
     bytes: Vec<usize>,
+    recursive: Vec<bool>,
 }
 
 impl Graph {
@@ -31,6 +32,7 @@ impl Graph {
             derives: vec![all; count],
             mins: vec![[1, 1]; count],
             bytes: vec![0; count],
+            recursive: find_recursive(model),
         };
         let order = inner_first(model);
         graph.find_keyed(model);
@@ -52,6 +54,13 @@ impl Graph {
     /// Whether a struct is, or is in, a map's key or a set's element; then its maps and sets are ordered.
     pub(super) fn is_keyed(&self, id: StructId) -> bool {
         self.keyed[id.index()]
+    }
+
+    /// Whether a value of this type can hold another one of it, or one of a type that can hold itself.
+    pub(super) fn is_recursive(&self, model: &Model, ty: &Type) -> bool {
+        let mut found = false;
+        each_struct(model, ty, &mut |id| found |= self.recursive[id.index()]);
+        found
     }
 
     /// What a struct with these fields can derive.
@@ -200,6 +209,49 @@ impl Graph {
             Type::Struct(id) => self.mins[id.index()],
             Type::Typedef(_) => [1, 1],
         }
+    }
+}
+
+/// Which structs can hold themselves, or one that can: all but those whose fields are known not to.
+fn find_recursive(model: &Model) -> Vec<bool> {
+    let count = model.structs.len();
+    // For each struct, who holds it, and how many of those it holds may still be recursive.
+    let (mut holders, mut open) = (vec![Vec::new(); count], vec![0_usize; count]);
+    let structs = model.files.iter().flat_map(|file| &file.items);
+    let structs: Vec<StructId> =
+        structs.filter_map(|item| if let Item::Struct(id) = item { Some(*id) } else { None }).collect();
+    for &holder in &structs {
+        for field in &model[holder].fields {
+            each_struct(model, &field.ty, &mut |held| {
+                holders[held.index()].push(holder);
+                open[holder.index()] += 1;
+            });
+        }
+    }
+    let mut recursive = vec![true; count];
+    let mut settled: Vec<StructId> = structs.into_iter().filter(|id| open[id.index()] == 0).collect();
+    while let Some(id) = settled.pop() {
+        recursive[id.index()] = false;
+        for holder in &holders[id.index()] {
+            open[holder.index()] -= 1;
+            if open[holder.index()] == 0 {
+                settled.push(*holder);
+            }
+        }
+    }
+    recursive
+}
+
+/// Shows every struct that a value of this type holds without going through another struct.
+fn each_struct(model: &Model, ty: &Type, see: &mut impl FnMut(StructId)) {
+    match model.resolve(ty) {
+        Type::List(element) | Type::Set(element) => each_struct(model, element, see),
+        Type::Map(key, value) => {
+            each_struct(model, key, see);
+            each_struct(model, value, see);
+        }
+        Type::Struct(id) => see(*id),
+        _ => {}
     }
 }
 

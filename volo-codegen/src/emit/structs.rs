@@ -156,11 +156,19 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[S
     text.open(format!("impl rt::Value for {} {{", shape.name));
     text.line("const TYPE: rt::Type = rt::Type::Struct;");
     text.line(format!("const MIN: [usize; 2] = [{binary}, {compact}];"));
+    write_recursive(scope, text, shape.fields);
     write_size(text, shape, names);
     write_encode(text, shape, names);
     write_decode(scope, text, shape, names);
     write_detach(scope, text, shape, names);
     text.close("}");
+}
+
+/// Says of a type that it can hold itself, or one that can.
+pub(super) fn write_recursive(scope: &Scope<'_>, text: &mut Text, fields: &[Field]) {
+    if fields.iter().any(|field| scope.graph.is_recursive(scope.model, &field.ty)) {
+        text.line("const RECURSIVE: bool = true;");
+    }
 }
 
 fn write_size(text: &mut Text, shape: &Shape<'_>, names: &[String]) {

@@ -4,7 +4,7 @@ use super::docs;
 use super::lints;
 use super::names::arm_names;
 use super::serde;
-use super::structs::{close_fields, open_decode, open_fields, write_derives};
+use super::structs::{close_fields, open_decode, open_fields, write_derives, write_recursive};
 use super::text::{Doc, Text};
 use super::types::Scope;
 use super::values::{in_arm, wrap};
@@ -70,6 +70,7 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
     text.open(format!("impl rt::Value for {} {{", scope.names.structs[id.index()]));
     text.line("const TYPE: rt::Type = rt::Type::Struct;");
     text.line("const MIN: [usize; 2] = [1, 1];");
+    write_recursive(scope, text, &item.fields);
 
     text.blank();
     text.open("fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {");

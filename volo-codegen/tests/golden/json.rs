@@ -49,6 +49,7 @@ pub mod golden {
         impl rt::Value for Offering {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
                 size.fields()

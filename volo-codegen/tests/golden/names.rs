@@ -132,6 +132,7 @@ pub mod golden {
             impl rt::Value for Box {
                 const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
+                const RECURSIVE: bool = true;
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
                     size.fields().field(1, &self.inner).field(2, &self.many).stop()

@@ -19,6 +19,7 @@ pub mod golden {
         impl rt::Value for Used {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
                 size.fields().field(1, &self.state).field(2, &self.parent).stop()

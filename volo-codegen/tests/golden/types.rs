@@ -365,6 +365,7 @@ pub mod golden {
         impl rt::Value for Keys {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
                 size.fields()
@@ -477,6 +478,7 @@ pub mod golden {
         impl rt::Value for Node {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
                 size.fields()
@@ -517,6 +519,7 @@ pub mod golden {
         impl rt::Value for Ping {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
                 size.fields().field(1, &self.pong).stop()
@@ -544,6 +547,7 @@ pub mod golden {
         impl rt::Value for Pong {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
                 size.fields().field(1, &self.ping).stop()
@@ -584,6 +588,7 @@ pub mod golden {
         impl rt::Value for Choice {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
                 let state = &mut { S::START };
@@ -629,6 +634,7 @@ pub mod golden {
         impl rt::Value for Nested {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
                 size.fields().field(1, &self.choices).stop()
@@ -665,6 +671,7 @@ pub mod golden {
         impl rt::Value for Value {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
                 let state = &mut { S::START };
@@ -866,6 +873,7 @@ pub mod golden {
         impl rt::Value for Defaults {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
                 size.fields()
@@ -964,6 +972,7 @@ pub mod golden {
         impl rt::Value for Mixed {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
                 let state = &mut { S::START };
@@ -1058,6 +1067,7 @@ pub mod golden {
         impl rt::Value for Big {
             const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
+            const RECURSIVE: bool = true;
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
                 size.fields().field(1, &self.defaults).field(2, &self.scalars).stop()

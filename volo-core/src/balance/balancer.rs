@@ -16,6 +16,7 @@ use faststr::FastStr;
 use super::{Ask, Endpoint, Instance, LoadBalance, Policy, Random, Snapshot, latency::Decay};
 use crate::{
     Request, Retry,
+    clock::now,
     discover::Feed,
     layers::Verdict,
     observe::{self, Event, Sample, Sampled},
@@ -257,11 +258,6 @@ impl Sampled for Balancer {
     fn sample(&self, each: &mut dyn FnMut(Sample<'_>)) {
         self.snapshot().endpoints().iter().for_each(|endpoint| each(Sample::Endpoint(endpoint)));
     }
-}
-
-/// The runtime's clock, which tests can turn.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 impl fmt::Debug for Balancer {

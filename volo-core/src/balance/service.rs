@@ -139,9 +139,10 @@ where
             let ((call, picked), classify) = match self.as_mut().project() {
                 BalancedProjection::Running { call, picked, classify } => {
                     let result = ready!(call.poll(cx));
-                    if let Some(picked) = picked.take() {
-                        picked.finish(classify.verdict(&result));
-                    }
+                    let Some(picked) = picked.take() else { return Poll::Ready(result) };
+                    let verdict = classify.verdict(&result);
+                    let result = result.map_err(|error| error.with_peer(picked.endpoint().peer().clone()));
+                    picked.finish(verdict);
                     return Poll::Ready(result);
                 }
                 BalancedProjection::Waiting { start, classify } => {

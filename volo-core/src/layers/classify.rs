@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Instant};
 
 use crate::{
-    Attempt, Error, ErrorKind, Origin, Outcome, Request, Response, Retry, layers::retry::RetryConfig,
+    Attempt, Error, ErrorKind, Origin, Outcome, Peer, Request, Response, Retry, layers::retry::RetryConfig,
 };
 
 /// The method a call is for; both names are empty where there are no methods.
@@ -61,6 +61,11 @@ pub trait Classify<Res, E>: Clone + Send + Sync + 'static {
 
     /// The business status in it, if there is one.
     fn code(&self, _: &Result<Res, E>) -> Option<i32> {
+        None
+    }
+
+    /// Whom a balancer chose for the call, if the result tells.
+    fn peer<'a>(&self, _: &'a Result<Res, E>) -> Option<&'a Arc<Peer>> {
         None
     }
 
@@ -176,6 +181,13 @@ impl Classify<Response, Error> for Rpc {
         match result.as_ref().ok()?.outcome() {
             Outcome::Business(status) => Some(status),
             _ => None,
+        }
+    }
+
+    fn peer<'a>(&self, result: &'a Result<Response, Error>) -> Option<&'a Arc<Peer>> {
+        match result {
+            Ok(response) => response.context.peer.as_ref(),
+            Err(error) => error.peer(),
         }
     }
 

@@ -14,7 +14,7 @@ use tower::{Layer, Service};
 use tracing::Level;
 
 use super::{PerMethod, Route, Setting};
-use crate::{Context, Outcome, Request, Response};
+use crate::{Outcome, Request, Response};
 
 /// Logs every call that goes through, on a client or a server: successes and declared exceptions at one level,
 /// failures at another. A call that is dropped before it ends is logged as such.
@@ -87,7 +87,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let Context { service, method, .. } = &request.context;
+        let (service, method) = (&request.context.service, &request.context.method);
         let config = self.layer.config.with(|config| *config.get(Route { service, method }));
         let record = (config != LogConfig::OFF).then(|| Record {
             service: service.clone(),
@@ -255,7 +255,7 @@ mod tests {
             bytes: Default::default(),
             limits: crate::DecodeLimits { depth_max: 1, memory_max: 1 },
         };
-        Request::new(Context::new("Shop", method), Body::Raw(raw))
+        Request::new(crate::Context::new("Shop", method), Body::Raw(raw))
     }
 
     async fn serve(request: Request) -> Result<Response, Error> {

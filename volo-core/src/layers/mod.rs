@@ -31,12 +31,5 @@ mod table;
 pub mod timeout;
 pub mod trace;
 
-use std::time::Instant;
-
 pub use classify::{Classify, Describe, Plain, Route, Rpc, Verdict};
-pub use setting::{PerMethod, Setting};
-
-/// The time, by the clock timers use (tests can pause it).
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
+pub use setting::{PerMethod, Reader, Setting};

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Cache};
 use faststr::FastStr;
 use foldhash::fast::RandomState;
 
@@ -31,6 +31,28 @@ impl<T> Setting<T> {
     /// Looks at the value now; `read` should be short.
     pub fn with<R>(&self, read: impl FnOnce(&T) -> R) -> R {
         read(&self.0.load())
+    }
+
+    /// Reads the value again and again, at the cost of a comparison while it stays the same.
+    pub fn reader(&self) -> Reader<T> {
+        Reader(Cache::new(self.0.clone()))
+    }
+}
+
+/// What one owner knows of a [`Setting`]; keeps a replaced value alive until it is read again.
+#[derive(Debug)]
+pub struct Reader<T>(Cache<Arc<ArcSwap<T>>, Arc<T>>);
+
+impl<T> Reader<T> {
+    /// The value now.
+    pub fn get(&mut self) -> &Arc<T> {
+        self.0.load()
+    }
+}
+
+impl<T> Clone for Reader<T> {
+    fn clone(&self) -> Self {
+        Reader(self.0.clone())
     }
 }
 
@@ -79,9 +101,16 @@ impl<T> PerMethod<T> {
 
     /// The value for a method.
     pub fn get(&self, route: Route<'_>) -> &T {
-        if self.services.is_empty() {
-            return &self.default;
-        }
+        self.get_with(|| route)
+    }
+
+    /// The value for a method that need not be named if all have the same.
+    #[inline]
+    pub fn get_with<'a>(&self, route: impl FnOnce() -> Route<'a>) -> &T {
+        if self.services.is_empty() { &self.default } else { self.find(route()) }
+    }
+
+    fn find(&self, route: Route<'_>) -> &T {
         let Some(methods) = self.services.get(route.service) else { return &self.default };
         methods.get(route.method).or_else(|| methods.get("")).unwrap_or(&self.default)
     }

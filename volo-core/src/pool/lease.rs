@@ -11,9 +11,10 @@ use std::{
 };
 
 use super::{
-    Checkout, Reusable, Shelf, now,
+    Checkout, Reusable, Shelf,
     table::{Entry, Ticket},
 };
+use crate::clock::now;
 
 /// A connection in use. Dropping it closes it; [`Lease::reuse`] gives it back.
 pub struct Lease<T: Reusable> {

@@ -21,7 +21,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     sync::{Arc, PoisonError, Weak},
     task::Waker,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 pub use self::lease::{Lease, Permit};
@@ -31,6 +31,7 @@ use self::{
 };
 use crate::{
     Address, Error, ErrorKind, Result,
+    clock::now,
     net::Link,
     observe::{self, Event, Sample, Sampled},
     sync::{Mutex, MutexGuard},
@@ -304,11 +305,6 @@ fn sweep<T: Reusable + 'static>(mut sweeper: Sweeper<T>, period: Duration) {
             }
         }
     });
-}
-
-/// The runtime's clock, which tests can turn.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 impl<T> Clone for Pool<T> {

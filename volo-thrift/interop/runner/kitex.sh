@@ -8,6 +8,7 @@ kitex_suite() {
     return
   fi
   step "Kitex's side" kitex_build
+  step "the volo command" volo_build
   local server=$here/kitex/bin/server
   # Each of those that stop has a process: netpoll closes the descriptor of a listener twice.
   start us 3 "$bin/interop-server"
@@ -17,6 +18,10 @@ kitex_suite() {
   # shellcheck disable=SC2046
   cells kitex "us->peer" "$bin/interop-client" kitex "us=$(address us plain)" \
     $(addresses kitex) $(addresses kitex-stop) $(addresses kitex-stop-mux)
+  volo_cells kitex TTHeader "$(address kitex plain)"
+  volo_cells kitex framed "$(address kitex plain)" --framing framed
+  volo_cells kitex buffered "$(address kitex plain)" --framing buffered
+  volo_cells kitex mux "$(address kitex mux)" --mode mux
 
   local servers=("peer=$(address kitex plain)" "idl=$here/idl/generic.thrift")
   mapfile -t -O 2 servers < <(addresses us)

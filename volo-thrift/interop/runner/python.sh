@@ -5,6 +5,7 @@ python_suite() {
   need thrift-compiler python3 python3-venv
   step "Python's side" python_build
   step "our shop ($profile)" cargo build --quiet --manifest-path "$root/Cargo.toml" --profile "$profile" -p examples --bin shop
+  step "the volo command" volo_build
   local python=$work/python/venv/bin/python
   export PYTHONPATH="$work/python/generated:$here/python" PYTHONDONTWRITEBYTECODE=1
 
@@ -13,6 +14,9 @@ python_suite() {
   start shop 2 "$bin/shop" serve --catalog 127.0.0.1:0 --ordering 127.0.0.1:0 --offerings 200
   # shellcheck disable=SC2046
   cells python "us->peer" "$bin/interop-client" python $(addresses python)
+  volo_cells python "Binary framed" "$(address python binary-framed)" --framing framed
+  volo_cells python "Compact buffered" "$(address python compact-buffered)" --framing buffered --protocol compact
+  volo_bench_cell shop "the shop, by reflection" "$(address shop catalog)" listProductOffering -d '{"query":{"limit":2}}'
   cells python "peer->us" "$python" "$here/python/client.py" "$(address us plain)"
   cells python "peer->us" "$python" "$here/python/shop.py" "$(address shop catalog)" "$(address shop ordering)"
 

@@ -48,7 +48,7 @@ const CODECS: [(&str, Codec); 3] = [
 
 fn write<T: Value>(message: &Typed<T>, protocol: Protocol, out: &mut OutBuf) {
     let message: &dyn Encode = message;
-    let size = message.encoded_size(protocol.format(), LINK_MIN).expect("a size");
+    let size = message.encoded_size(protocol.format(), LINK_MIN, 64).expect("a size");
     let mut fill = |span: &mut volo_core::Span<'_>| {
         message.encode_into(protocol.format(), span);
         Ok(())

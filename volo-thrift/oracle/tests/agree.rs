@@ -15,7 +15,7 @@ use volo_thrift::protocol::{Protocol, Typed, Value, decode};
 
 fn encode<T: Value>(value: &T, protocol: Protocol, link_min: usize) -> Vec<u8> {
     let (message, mut out) = (Typed(value.clone()), OutBuf::default());
-    let size = message.encoded_size(protocol.format(), link_min).unwrap();
+    let size = message.encoded_size(protocol.format(), link_min, 64).unwrap();
     out.write(size, link_min, &mut |span| {
         message.encode_into(protocol.format(), span);
         Ok(())

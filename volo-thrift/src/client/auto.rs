@@ -63,7 +63,7 @@ impl Auto {
         let mut request = Box::new(request);
         if let Some(handle) = self.mux.existing(&peer.address) {
             match self.mux.call_over(handle, request).await? {
-                Attempt::Answered(answer) => return reply::response(peer, answer),
+                Attempt::Answered(answer) => return reply::response(reply::context(peer), answer),
                 Attempt::Unsent(back) => request = back,
             }
         }
@@ -72,7 +72,7 @@ impl Auto {
         if let Some(advert) = header.and_then(Advert::read).filter(|advert| advert.mux) {
             self.consider(&peer.address, advert);
         }
-        reply::response(peer, answer)
+        reply::response(request.context.into_reply(), answer)
     }
 
     /// Sees to a multiplexed connection to the server that advertised, unless that is under way or failed just now.

@@ -5,7 +5,7 @@ use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
 use faststr::FastStr;
 use tower::{Layer, Service};
 use volo_core::{
-    Address, BoxError, Context, Error, ErrorKind, Request, Response, Result,
+    Address, BoxError, Error, ErrorKind, Request, Response, Result,
     balance::{Balancer, LoadBalance},
     discover::{Discover, Feed},
     layers::{
@@ -20,9 +20,9 @@ use volo_core::{
 };
 
 use super::{
-    CallOpt, Client, ClientService, Governance, ServiceClient, Timeouts,
+    CallOpt, Client, ClientService, Governance, ServiceClient, Stack, Timeouts,
     auto::Auto,
-    connection::{Settings, Times},
+    connection::{Checksums, Settings, Times},
     mux::Mux,
     pingpong::PingPong,
     stack::{Layers, Transport},
@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     Limits,
+    budget::ReceiveBudget,
     erased::{TraceWrap, trace, wrap},
     meta::{Advert, Identity, keys},
     wire::{Dialect, Framing, Protocol},
@@ -226,8 +227,8 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self.layers.fallback = Some(wrap(FallbackLayer::new(move |request: Request, result| {
             let (suspended, answer) = (suspended.clone(), answer.clone());
             async move {
-                let Context { service, method, .. } = &request.context;
-                if suspended.with(|suspended| *suspended.get(Route { service, method })) {
+                let route = Route { service: &request.context.service, method: &request.context.method };
+                if suspended.with(|suspended| *suspended.get(route)) {
                     return result;
                 }
                 answer(request, result).await
@@ -300,7 +301,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
     }
 
     /// Lets every call carry a checksum (CRC32C) of its payload. Needs TTHeader. Replies that carry one are checked
-    /// anyway.
+    /// anyway. Calls that share a connection carry one without this, too, unless the peer answers without.
     pub fn checksums(mut self) -> Self {
         self.checksums = true;
         self
@@ -361,10 +362,11 @@ impl<C: ServiceClient> ClientBuilder<C> {
         let settings = Settings {
             dialect: self.dialect,
             times: Times::from(&self.limits).into(),
+            budget: ReceiveBudget::of_process(&self.limits),
             limits: self.limits,
             identity: self.identity,
             flags: 0,
-            checksums: self.checksums,
+            checksums: if self.checksums { Checksums::Always } else { Checksums::Never },
             multiplexed: self.multiplexed,
             greeting: None,
         };
@@ -413,7 +415,8 @@ impl<C: ServiceClient> ClientBuilder<C> {
             super::config::attach(&config, parts, extra)
         });
         let service = layers.around(transport, &self.governance);
-        let client = Client::new(C::SERVICE, service, self.governance.timeouts, self.options);
+        let stack = Stack { service, timeouts: self.governance.timeouts.reader() };
+        let client = Client::new(C::SERVICE, stack, self.options);
         #[cfg(feature = "config")]
         let client = Client { attached, ..client };
         client.into()

@@ -194,7 +194,8 @@ mod tests {
     use super::*;
     use crate::{
         Client, Limits,
-        client::connection::Settings,
+        budget::ReceiveBudget,
+        client::connection::{Checksums, Settings},
         wire::{Dialect, Framing, Protocol},
     };
 
@@ -207,7 +208,8 @@ mod tests {
             times: times.clone(),
             identity: Default::default(),
             flags: 0,
-            checksums: false,
+            checksums: Checksums::Never,
+            budget: ReceiveBudget::of_process(&Limits::default()),
             multiplexed: false,
             greeting: None,
         };

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     Limits,
+    budget::{PARTIAL_FREE, ReceiveBudget, Share},
     conn::{Arrival, Calls, Ended, Loss, Reset, SequenceId},
     meta::{Advert, Hello, Identity, InstanceId, keys},
     wire::{Dialect, FixedFramer, Header, Incoming, MessageKind, WireError, parse},
@@ -30,6 +31,9 @@ use crate::{
 
 /// A peer may send so many messages in a row that answer no call; then the connection is given up.
 const STRAYS_MAX: u32 = 64;
+
+/// Transports whose bytes come as they were sent or not at all.
+const INTACT: [&str; 3] = ["mem", "shm", "tls"];
 
 /// How long the last words of a peer are waited for that takes nothing any more.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -45,12 +49,35 @@ pub(super) struct Settings {
     pub(super) identity: Identity,
     /// Flags of each request's header.
     pub(super) flags: u16,
-    /// Whether requests carry checksums.
-    pub(super) checksums: bool,
+    pub(super) checksums: Checksums,
     /// Whether method names carry the service's, as Apache's multiplexed protocol has them.
     pub(super) multiplexed: bool,
     /// What the first request of a connection says.
     pub(super) greeting: Option<Pair>,
+    /// What all connections of the process may hold.
+    pub(super) budget: Arc<ReceiveBudget>,
+}
+
+/// Which requests carry checksums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Checksums {
+    /// None.
+    Never,
+    /// Those to a peer that answers with some, unless the transport has its own.
+    IfAnswered,
+    /// All.
+    Always,
+}
+
+impl Checksums {
+    /// Whether requests carry some over this transport, before anything is known of the peer.
+    fn at_first(self, transport: &str) -> bool {
+        match self {
+            Checksums::Never => false,
+            Checksums::IfAnswered => !INTACT.contains(&transport),
+            Checksums::Always => true,
+        }
+    }
 }
 
 /// How long things on a connection may take, which may change while it is in use.
@@ -103,6 +130,7 @@ pub(super) struct Connection<S> {
     stalled: Option<(u64, Option<Instant>)>,
     /// Set while a frame is half received: until when it must be whole.
     frame_due: Option<Instant>,
+    share: Share,
     /// Set once nothing can be sent any more: why, and how long there may still be something to be received.
     broken: Option<(Error, Option<Instant>)>,
     retiring: bool,
@@ -130,14 +158,16 @@ pub(super) struct Received<S> {
 impl<S> Connection<S> {
     /// A connection with room for `window` calls at a time.
     pub(super) fn new(link: Box<dyn Link>, settings: Arc<Settings>, window: usize) -> Self {
+        let checksums = settings.checksums.at_first(link.profile().transport);
         Connection {
             calls: Calls::new(window),
             framer: FixedFramer::new(settings.dialect, &settings.limits),
             link,
             greeting: settings.greeting.clone(),
             akin: false,
+            share: Share::new(settings.budget.clone()),
             settings,
-            fronts: Fronts::default(),
+            fronts: Fronts::new(checksums),
             timer: Timer::default(),
             stalled: None,
             frame_due: None,
@@ -268,11 +298,12 @@ impl<S> Connection<S> {
             let frame = match self.link.poll_recv(cx, &mut self.framer) {
                 Poll::Ready(frame) => frame?,
                 Poll::Pending => {
-                    self.watch_frame();
+                    self.watch_frame()?;
                     return Poll::Pending;
                 }
             };
             self.frame_due = None;
+            self.share.set(0);
             let frame =
                 frame.ok_or_else(|| Error::new(ErrorKind::Closed, "the peer closed the connection"))?;
             let message = parse(frame, self.settings.dialect, &self.settings.limits).map(Box::new);
@@ -319,19 +350,26 @@ impl<S> Connection<S> {
         self.calls.close().map(move |ended| reset(ended, Loss::Closed(cause.clone()), flushed))
     }
 
-    /// Sets or clears the time by which the frame being received must be whole.
-    fn watch_frame(&mut self) {
-        if self.link.partial() == 0 {
+    /// Sets or clears the time by which the frame being received must be whole, and counts what there is of it.
+    fn watch_frame(&mut self) -> Result<()> {
+        let partial = self.link.partial();
+        if partial == 0 {
             self.frame_due = None;
         } else if self.frame_due.is_none() {
             self.frame_due = after(self.settings.times.with(|times| times.frame));
         }
+        self.share.set(partial);
+        if partial > PARTIAL_FREE && self.share.is_exhausted() {
+            return Err(self.share.refusal());
+        }
+        Ok(())
     }
 
     /// Finds the call of a message; `None` for what is not about a call.
     fn accept(&mut self, message: Result<Box<Incoming>, WireError>) -> Result<Option<Received<S>>> {
         let message = match message {
             Ok(message) => message,
+            Err(error) if error.is_damage() => return Err(error.into()),
             Err(error) => {
                 let arrival = self.calls.arrive(error.sequence_id());
                 return self.known(arrival, Err(error.into()));
@@ -352,6 +390,10 @@ impl<S> Connection<S> {
                 ));
             }
             return self.stray().map(|()| None); // a control frame; it has been obeyed
+        }
+        let is_checked = header.is_some_and(|header| header.checksum);
+        if !is_checked && !self.akin && self.settings.checksums == Checksums::IfAnswered {
+            self.fronts.checksums = false;
         }
         match self.calls.arrive(number) {
             Arrival::Unknown => {

@@ -19,6 +19,8 @@ const KNOWN_MAX: usize = 16;
 /// The fronts of one connection.
 #[derive(Default)]
 pub(super) struct Fronts {
+    /// Whether requests carry checksums.
+    pub(super) checksums: bool,
     /// Filled anew for each request that has no known front; kept for its memory.
     header: Header,
     known: Vec<Known>,
@@ -33,11 +35,12 @@ struct Known {
 }
 
 impl Known {
-    fn fits(&self, context: &Context, budget: &Budget) -> bool {
+    fn fits(&self, context: &Context, budget: &Budget, checksum: bool) -> bool {
         self.method == context.method
             && self.service == context.service
             && self.oneway == context.oneway
             && self.front.text_len() == budget.as_bytes().len()
+            && self.front.has_checksum() == checksum
     }
 }
 
@@ -80,6 +83,11 @@ impl Prepared<'_> {
 }
 
 impl Fronts {
+    /// None yet.
+    pub(super) fn new(checksums: bool) -> Self {
+        Fronts { checksums, ..Fronts::default() }
+    }
+
     /// Everything but the arguments of a request; `greeting` is what it says beside its own.
     pub(super) fn prepare<'a>(
         &'a mut self,
@@ -93,12 +101,11 @@ impl Fronts {
         // What is a call's own, or of its arguments, is not to be kept.
         let usual = greeting.is_none()
             && meta::is_plain(context)
-            && !settings.checksums
             && !settings.multiplexed
             && settings.dialect == Front::DIALECT;
         if usual {
             let budget = Budget::of(context.deadline, now);
-            let known = self.known.iter().position(|known| known.fits(context, &budget));
+            let known = self.known.iter().position(|known| known.fits(context, &budget, self.checksums));
             if let Some(at) = known.or_else(|| self.learn(settings, context, &budget, now)) {
                 return Prepared::Known { front: &self.known[at].front, sequence_id, budget, body };
             }
@@ -142,7 +149,7 @@ impl Fronts {
         self.header.flags = settings.flags;
         if settings.dialect.framing.has_header() {
             meta::write_request(&mut self.header, context, kind, &settings.identity, now);
-            self.header.checksum = settings.checksums;
+            self.header.checksum = self.checksums;
             if let Some((key, value)) = greeting {
                 self.header.strings.push((FastStr::from_static_str(key), value.clone()));
             }

@@ -29,13 +29,19 @@ mod stack;
 mod timer;
 mod warm_up;
 
-use std::{fmt, future::poll_fn, sync::Arc, time::Instant};
+use std::{
+    fmt, mem,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{self, Poll, ready},
+    time::Instant,
+};
 
 use faststr::FastStr;
 use tower::{Service, util::BoxCloneSyncService};
 use volo_core::{
-    Body, Context, Error, Metainfo, Peer, Request, Response, Result, Retry,
-    layers::{PerMethod, Route, Setting, retry::RetryConfig, timeout::Deadline},
+    Body, Context, Error, Metainfo, Peer, Request, Response, Result, Retry, Target, clock,
+    layers::{PerMethod, Reader, Route, retry::RetryConfig, timeout::Deadline},
 };
 
 pub use builder::ClientBuilder;
@@ -46,7 +52,6 @@ pub use options::{CallOpt, Tags, Timeouts};
 pub use stack::Governance;
 
 use crate::Method;
-use timer::now;
 
 /// What the layers of a client are around, and what they make together.
 pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
@@ -60,30 +65,17 @@ pub trait ServiceClient: From<Client> {
     const METHODS: &'static [Method] = &[];
 }
 
-/// Whom a call is for, by names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Target {
-    /// The service's name as the IDL has it; empty to let the method's name decide.
-    pub service: FastStr,
-    /// The method's name as the IDL has it.
-    pub method: FastStr,
-    /// Whether no reply is expected.
-    pub oneway: bool,
-    /// Whether executing the call twice does no more than executing it once.
-    pub idempotent: bool,
-}
-
 /// A client of one service that knows nothing of its types; generated clients wrap it.
 ///
 /// `ClientBuilder::<Client>` makes one that is used with [`Client::execute_named`].
 ///
 /// Clones are cheap and share their connections.
-#[derive(Clone)]
 pub struct Client {
     /// As in [`ServiceClient::SERVICE`]: an inherited method belongs to the service it is called on.
     name: &'static str,
-    service: ClientService,
-    timeouts: Setting<PerMethod<Timeouts>>,
+    stack: Stack,
+    /// A clone of the stack that made a call before, unless it makes one just now: further calls need no clone.
+    spare: Mutex<Option<Stack>>,
     options: Arc<CallOpt>,
     peer: Option<Arc<Peer>>,
     retry: Option<Arc<RetryConfig>>,
@@ -91,23 +83,25 @@ pub struct Client {
     attached: Option<volo_core::config::Attached>,
 }
 
+/// What a call goes through.
+#[derive(Clone)]
+struct Stack {
+    service: ClientService,
+    timeouts: Reader<PerMethod<Timeouts>>,
+}
+
 impl ServiceClient for Client {
     const SERVICE: &'static str = "";
 }
 
 impl Client {
-    fn new(
-        name: &'static str,
-        service: ClientService,
-        timeouts: Setting<PerMethod<Timeouts>>,
-        options: CallOpt,
-    ) -> Self {
+    fn new(name: &'static str, stack: Stack, options: CallOpt) -> Self {
         let peer = options.address.clone().map(|address| Arc::new(Peer { address, credentials: None }));
         let retry = options.retry.clone().map(Arc::new);
         Client {
             name,
-            service,
-            timeouts,
+            stack,
+            spare: Mutex::default(),
             options: Arc::new(options),
             peer,
             retry,
@@ -118,8 +112,7 @@ impl Client {
 
     /// The same client with other settings; what `options` leaves open stays as it is.
     pub fn with_callopt(&self, options: CallOpt) -> Self {
-        let client =
-            Client::new(self.name, self.service.clone(), self.timeouts.clone(), options.or(&self.options));
+        let client = Client::new(self.name, self.stack.clone(), options.or(&self.options));
         #[cfg(feature = "config")]
         let client = Client { attached: self.attached.clone(), ..client };
         client
@@ -132,55 +125,112 @@ impl Client {
     ///
     /// # Errors
     /// When the call failed on the way. What the peer itself reports is a [`Response`].
-    pub async fn execute(&self, method: &'static Method, body: Body) -> Result<Response> {
+    pub fn execute(
+        &self,
+        method: &'static Method,
+        body: Body,
+    ) -> impl Future<Output = Result<Response>> + Send + '_ {
         let target = Target {
             service: FastStr::from_static_str(self.name),
             method: FastStr::from_static_str(method.name),
             oneway: method.oneway,
             idempotent: method.idempotent,
         };
-        self.execute_named(target, body).await
+        self.run(Context::of(target), body)
     }
 
     /// As [`Client::execute`] for a method that is known only at run time.
     ///
     /// # Errors
     /// As there.
-    pub async fn execute_named(&self, target: Target, body: Body) -> Result<Response> {
-        let now = now();
-        let route = Route { service: &target.service, method: &target.method };
-        let timeouts = self.timeouts.with(|timeouts| *timeouts.get(route)).with(&self.options);
+    pub fn execute_named(
+        &self,
+        target: Target,
+        body: Body,
+    ) -> impl Future<Output = Result<Response>> + Send + '_ {
+        self.run(Context::of(target), body)
+    }
+
+    async fn run(&self, mut context: Context, body: Body) -> Result<Response> {
+        let now = clock::now();
+        let mut stack = self.spare().unwrap_or_else(|| self.stack.clone());
+        let route = || Route { service: &context.service, method: &context.method };
+        let timeouts = stack.timeouts.get().get_with(route).with(&self.options);
         let own = timeouts.whole().and_then(|timeout| now.checked_add(timeout));
         let inherited = Context::with_current(|parent| parent.deadline).flatten();
         let deadline = own.into_iter().chain(inherited).min();
         if deadline.is_some_and(|deadline| deadline <= now) {
             return Err(Error::timeout("the deadline had passed before the call").with_retry(Retry::Always));
         }
-        // The clone that is made ready is the one that is called; the deadline covers waits of both kinds.
-        let mut service = self.service.clone();
-        Deadline::new(poll_fn(|cx| service.poll_ready(cx)), deadline).await?;
-        let mut context = self.context(target, deadline);
+        context.deadline = deadline;
         context.attempt.timeout = timeouts.attempt;
-        let request = Request::new(context, body);
-        let response = Deadline::new(service.call(request), deadline).await?;
+        self.complete(&mut context);
+        let call = Passing { client: self, way: Way::Waiting(stack, Request::new(context, body), Some(now)) };
+        let response = Deadline::new(call, deadline).await?; // covers the wait for readiness, too
         pass_back(&response);
         Ok(response)
     }
 
-    fn context(&self, target: Target, deadline: Option<Instant>) -> Context {
-        let mut context = Context::new(target.service, target.method);
-        context.oneway = target.oneway;
-        context.idempotent = target.idempotent;
+    fn spare(&self) -> Option<Stack> {
+        self.spare.try_lock().ok()?.take()
+    }
+
+    fn keep(&self, stack: Stack) {
+        if let Ok(mut spare) = self.spare.try_lock() {
+            *spare = Some(stack);
+        }
+    }
+
+    /// Adds to the context of a call what this client and the handler that is running say of it.
+    fn complete(&self, context: &mut Context) {
         context.peer = self.peer.clone();
-        context.deadline = deadline;
-        Context::with_current(|parent| inherit(&mut context, parent));
+        Context::with_current(|parent| inherit(context, parent));
         if !self.options.tags.is_empty() {
             context.extensions_mut().insert(Tags(self.options.tags.clone()));
         }
         if let Some(retry) = &self.retry {
             context.extensions_mut().insert(retry.clone());
         }
-        context
+    }
+}
+
+/// A call on its way through the stack.
+struct Passing<'a> {
+    client: &'a Client,
+    way: Way,
+}
+
+enum Way {
+    /// Until the stack, on the very clone that is called then, is ready; the time is known if that is at once.
+    Waiting(Stack, Request, Option<Instant>),
+    Called(Pin<Box<dyn Future<Output = Result<Response>> + Send>>),
+    Over,
+}
+
+impl Future for Passing<'_> {
+    type Output = Result<Response>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<Response>> {
+        if let Way::Waiting(stack, _, now) = &mut self.way {
+            let ready = stack.service.poll_ready(cx);
+            if ready.is_pending() {
+                *now = None;
+                return Poll::Pending;
+            }
+            let waiting = mem::replace(&mut self.way, Way::Over);
+            ready!(ready)?;
+            if let Way::Waiting(mut stack, request, now) = waiting {
+                let now = now.unwrap_or_else(clock::now);
+                self.way = Way::Called(clock::hold(now, || stack.service.call(request)));
+                self.client.keep(stack);
+            }
+        }
+        match &mut self.way {
+            Way::Called(answer) => answer.as_mut().poll(cx),
+            Way::Waiting(..) | Way::Over => {
+                Poll::Ready(Err(Error::internal("a call was polled after its end")))
+            }
+        }
     }
 }
 
@@ -205,6 +255,21 @@ fn pass_back(response: &Response) {
         let known = &mut parent.metainfo_mut().downstream;
         metainfo.downstream.iter().for_each(|(key, value)| known.set(key.clone(), value.clone()));
     });
+}
+
+impl Clone for Client {
+    fn clone(&self) -> Self {
+        Client {
+            name: self.name,
+            stack: self.stack.clone(),
+            spare: Mutex::default(),
+            options: self.options.clone(),
+            peer: self.peer.clone(),
+            retry: self.retry.clone(),
+            #[cfg(feature = "config")]
+            attached: self.attached.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for Client {

@@ -20,7 +20,7 @@ use volo_core::{
 };
 
 use super::{
-    connection::{Connection, Settings},
+    connection::{Checksums, Connection, Settings},
     hello, mux_task, reply,
 };
 use crate::{
@@ -115,7 +115,10 @@ impl Mux {
             return Err(Error::new(ErrorKind::Config, "multiplexing needs TTHeader"));
         }
         let greeting = Some((keys::ANNOUNCE, Advert::ANNOUNCEMENT));
-        let settings = Arc::new(Settings { flags: flag::OUT_OF_ORDER, greeting, ..settings });
+        // A stream that something splits between two servers tears messages apart, and calls that share it would
+        // be given each other's parts.
+        let checksums = settings.checksums.max(Checksums::IfAnswered);
+        let settings = Arc::new(Settings { flags: flag::OUT_OF_ORDER, checksums, greeting, ..settings });
         let (connect, per_address) = (Arc::new(connect), per_address.max(1));
         Ok(Mux { settings, connect, per_address, groups: Mutex::default() })
     }
@@ -126,7 +129,7 @@ impl Mux {
         let mut request = Box::new(request);
         for _ in 0..CONNECTIONS_MAX {
             match self.call_over(self.pick(&peer.address)?, request).await? {
-                Attempt::Answered(answer) => return reply::response(peer, answer),
+                Attempt::Answered(answer) => return reply::response(reply::context(peer), answer),
                 Attempt::Unsent(back) => request = back,
             }
         }
@@ -243,12 +246,12 @@ impl Mux {
     fn encode_if_large(&self, request: &mut Request) -> Result<()> {
         let Body::Typed(message) = request.body() else { return Ok(()) };
         let format = self.settings.dialect.protocol.format();
-        let link_min = self.connect.link.link_min;
-        if message.encoded_size(format, link_min)?.inline <= INLINE_MAX {
+        let (link_min, limits) = (self.connect.link.link_min, &self.settings.limits);
+        if message.encoded_size(format, link_min, limits.depth_max)?.inline <= INLINE_MAX {
             return Ok(());
         }
-        let size = message.encoded_size(format, usize::MAX)?;
-        let max = self.settings.limits.message_max;
+        let size = message.encoded_size(format, usize::MAX, limits.depth_max)?;
+        let max = limits.message_max;
         if size.total() > max {
             let text = format!("message of {} bytes passes message_max of {max}", size.total());
             return Err(Error::new(ErrorKind::Encode, text));

@@ -53,7 +53,7 @@ impl PingPong {
     pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
         let peer = reply::prepare(&mut request, self.settings.dialect.protocol)?;
         let answer = self.answer(&peer.address, &request).await?;
-        reply::response(peer, answer)
+        reply::response(request.context.into_reply(), answer)
     }
 
     /// Makes a call; `None` is the answer to a oneway one.

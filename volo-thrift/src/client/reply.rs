@@ -57,16 +57,21 @@ fn fault(kind: ApplicationKind, text: String) -> Error {
     Error::protocol(text.clone()).with_source(ApplicationException::new(kind, text))
 }
 
-/// The response to a call; without a message that of a oneway call.
+/// The context of a reply by `peer` to a call that was given away.
+pub(super) fn context(peer: Arc<Peer>) -> Context {
+    let mut context = Context::default();
+    context.peer = Some(peer);
+    context
+}
+
+/// The response to a call, for which `context` was made; without a message that of a oneway call.
 ///
 /// A business status is left as the extension [`BizError`](crate::BizError) of the response's context. An application
 /// exception is decoded here, because its type is the outcome; it says whether the call was executed.
 ///
 /// # Errors
 /// What a server of ours says in its own name: overload, shutdown, a deadline that passed there.
-pub(super) fn response(peer: Arc<Peer>, message: Option<Box<Incoming>>) -> Result<Response> {
-    let mut context = Context::default();
-    context.peer = Some(peer);
+pub(super) fn response(mut context: Context, message: Option<Box<Incoming>>) -> Result<Response> {
     let Some(message) = message else {
         context.oneway = true;
         return Ok(Response::new(context, Body::Raw(nothing()), Outcome::Success));

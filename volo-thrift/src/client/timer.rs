@@ -7,11 +7,7 @@ use std::{
 };
 
 use tokio::time::{Sleep, sleep_until};
-
-/// The time, by the clock timers use (tests can pause it).
-pub(super) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
+pub(super) use volo_core::clock::now;
 
 /// When `duration` from now will be over; `None` if that is beyond what a clock can show.
 pub(super) fn after(duration: Duration) -> Option<Instant> {

@@ -35,7 +35,7 @@ pub(crate) fn raw(protocol: Protocol, bytes: impl Into<Bytes>) -> Raw {
 pub(crate) fn encode_with<T: Value>(value: &T, protocol: Protocol, link_min: usize) -> OutBuf {
     let (message, mut out) = (Typed(value.clone()), OutBuf::default());
     let message: &dyn Encode = &message;
-    let size = message.encoded_size(protocol.format(), link_min).unwrap();
+    let size = message.encoded_size(protocol.format(), link_min, u32::MAX).unwrap();
     let mut fill = |span: &mut Span<'_>| {
         message.encode_into(protocol.format(), span);
         Ok(())

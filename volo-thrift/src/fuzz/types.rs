@@ -84,6 +84,7 @@ pub(crate) struct Node {
 impl Value for Node {
     const TYPE: Type = Type::Struct;
     const MIN: [usize; 2] = [12, 4];
+    const RECURSIVE: bool = true;
 
     fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
         let state = &mut { S::START };

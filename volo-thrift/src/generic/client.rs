@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use faststr::FastStr;
-use volo_core::{Body, Error, ErrorKind, Outcome, Response, Result};
+use volo_core::{Body, Error, ErrorKind, Outcome, Response, Result, Target};
 
 use super::{MethodType, Schema};
 use crate::{
-    ApplicationException, BizError, Client, Target,
+    ApplicationException, BizError, Client,
     protocol::{Protocol, Typed, decode},
 };
 

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use volo_core::{Error, Raw};
 
 use super::{
-    json::write,
+    json::{Out, write},
     schema::{Schema, StructType, TypeRef},
 };
 use crate::protocol::{
@@ -16,7 +16,8 @@ const ITEM_MEMORY: usize = 8;
 
 /// The struct in `raw` as a JSON object. Fields that the schema doesn't know are left out.
 pub(super) fn structure(schema: &Schema, ty: &StructType, raw: &Raw) -> Result<String, Error> {
-    let mut decoder = Decoder { schema, out: Vec::with_capacity(raw.bytes.len() * 2), path: Vec::new() };
+    let out = Out::with_capacity(raw.bytes.len() * 2);
+    let mut decoder = Decoder { schema, frame: &raw.bytes, out, path: Vec::new() };
     let (done, place) = match Protocol::from_format(raw.format) {
         Some(Protocol::Binary) => {
             let mut reader = BinaryReader::borrowed(&raw.bytes, raw.limits);
@@ -34,12 +35,15 @@ pub(super) fn structure(schema: &Schema, ty: &StructType, raw: &Raw) -> Result<S
         decode_failed(error, &ty.name, place.trim_start(), raw.limits)
     })?;
     // All of it is text: names of the schema, numbers, and strings that were checked.
-    String::from_utf8(decoder.out).map_err(|error| Error::internal("JSON isn't text").with_source(error))
+    String::from_utf8(decoder.out.into_bytes())
+        .map_err(|error| Error::internal("JSON isn't text").with_source(error))
 }
 
 struct Decoder<'s> {
     schema: &'s Schema,
-    out: Vec<u8>,
+    /// What is read.
+    frame: &'s [u8],
+    out: Out,
     /// Where an error happened, innermost first.
     path: Vec<&'s str>,
 }
@@ -48,19 +52,15 @@ impl<'s> Decoder<'s> {
     fn structure<R: Reader>(&mut self, reader: &mut R, ty: &'s StructType) -> Result<(), DecodeError> {
         reader.enter()?;
         let mut state = R::START;
-        let mut next = 0;
-        let mut open = b'{';
+        let start = self.out.len();
         while let Some(head) = reader.next_field(&mut state)? {
-            let known = ty.numbered(head.id(), next).map(|index| (index, &ty.fields[index]));
-            let Some((index, field)) = known.filter(|(_, field)| head.is(field.ty.wire_type())) else {
+            let known = ty.numbered(head.id()).filter(|(_, wire_type)| head.is(*wire_type));
+            let Some((index, _)) = known else {
                 reader.skip(head)?;
                 continue;
             };
-            next = index + 1;
-            self.out.push(open);
-            open = b',';
-            write::string(&mut self.out, &field.name);
-            self.out.push(b':');
+            let (key, field) = (&ty.keys[index], &ty.fields[index]);
+            key.write(&mut self.out);
             let done = match field.ty {
                 TypeRef::Bool => reader.bool_field().map(|value| self.bool(value)),
                 _ => self.value(reader, &field.ty),
@@ -70,8 +70,10 @@ impl<'s> Decoder<'s> {
                 return Err(error);
             }
         }
-        if open == b'{' {
-            self.out.push(b'{');
+        match self.out.len() > start {
+            // In place of the first comma.
+            true => self.out.patch(start, *b"{"),
+            false => self.out.push(b'{'),
         }
         self.out.push(b'}');
         reader.leave();
@@ -91,8 +93,13 @@ impl<'s> Decoder<'s> {
             TypeRef::Double => write::double(&mut self.out, reader.double()?),
             TypeRef::String => {
                 let len = reader.text_head()?;
-                let text = simdutf8::basic::from_utf8(reader.take(len)?);
-                write::string(&mut self.out, text.map_err(|_| DecodeError::InvalidUtf8)?);
+                let at = reader.position();
+                let bytes = reader.take(len)?;
+                // Read in words, into what follows.
+                if !self.frame.get(at..).is_some_and(|from| self.out.plain_string(from, len)) {
+                    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| DecodeError::InvalidUtf8)?;
+                    write::string(&mut self.out, text);
+                }
             }
             TypeRef::Binary => {
                 let len = reader.text_head()?;
@@ -118,7 +125,7 @@ impl<'s> Decoder<'s> {
     }
 
     fn bool(&mut self, value: bool) {
-        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+        self.out.piece(if value { b"true " } else { b"false" }, if value { 4 } else { 5 });
     }
 
     fn list<R: Reader>(&mut self, reader: &mut R, element: &'s TypeRef) -> Result<(), DecodeError> {
@@ -173,7 +180,7 @@ impl<'s> Decoder<'s> {
         let start = self.out.len();
         self.out.push(b'"');
         self.value(reader, key)?;
-        if self.out[start + 1] == b'"' {
+        if self.out.byte(start + 1) == Some(b'"') {
             // It came with quotes of its own.
             self.out.remove(start);
         } else {

@@ -8,8 +8,8 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use volo_core::{Error, ErrorKind};
 
 use super::{
-    json::{Json, JsonError},
-    schema::{FieldType, Schema, StructKind, StructType, TypeRef},
+    json::{Json, JsonError, Out},
+    schema::{Schema, StructKind, StructType, TypeRef},
 };
 use crate::protocol::Uuid;
 
@@ -40,11 +40,11 @@ fn run(
     len_max: usize,
     walk: impl FnOnce(&mut Encoder<'_, '_>) -> Result<(), Fault>,
 ) -> Result<Vec<u8>, Error> {
-    let out = Vec::with_capacity(text.len().min(len_max));
+    let out = Out::with_capacity(text.len().min(len_max));
     let mut encoder = Encoder { schema, json: Json::new(text), out, depth: DEPTH_MAX, len_max };
     let done = walk(&mut encoder).and_then(|()| Ok(encoder.json.end()?));
     match done {
-        Ok(()) => Ok(encoder.out),
+        Ok(()) => Ok(encoder.out.into_bytes()),
         Err(fault) => Err(fault.at(&super::place(text, encoder.json.position()))),
     }
 }
@@ -52,7 +52,7 @@ fn run(
 struct Encoder<'s, 'j> {
     schema: &'s Schema,
     json: Json<'j>,
-    out: Vec<u8>,
+    out: Out,
     /// Levels left.
     depth: u32,
     len_max: usize,
@@ -64,9 +64,8 @@ impl Encoder<'_, '_> {
         self.json.expect(b'{', "an object")?;
         let (mut first, mut next, mut count) = (true, 0, 0);
         let mut seen = Seen::new(ty.fields.len());
-        while self.json.next_element(&mut first, b'}')? {
-            let key = self.json.key()?;
-            let Some(index) = ty.named(&key, next) else { return Err(unknown_field(ty, &key)) };
+        while self.json.next_key(&mut first)? {
+            let index = self.field(ty, next)?;
             next = index + 1;
             if self.json.null() {
                 continue;
@@ -76,18 +75,29 @@ impl Encoder<'_, '_> {
                 return Err(Fault::new("given twice").under(&field.name));
             }
             count += 1;
-            self.head(field);
+            self.out.piece(&ty.heads[index], 3);
             self.value(&field.ty).map_err(|fault| fault.under(&field.name))?;
         }
         if ty.kind == StructKind::Union && count != 1 {
             return Err(Fault::new(format!("union {} needs exactly one field, not {count}", ty.name)));
         }
-        if ty.kind != StructKind::Union && count < ty.fields.len() {
+        if ty.kind != StructKind::Union && (ty.needed & !seen.few != 0 || ty.needs_more) {
             self.absent(ty, &seen)?;
         }
         self.out.push(0);
         self.leave();
         Ok(())
+    }
+
+    /// The field whose key comes next.
+    #[inline(always)]
+    fn field(&mut self, ty: &StructType, guess: usize) -> Result<usize, Fault> {
+        if let Some((index, len)) = ty.spelled(self.json.rest(), guess) {
+            self.json.advance(len);
+            return Ok(index);
+        }
+        let key = self.json.key()?;
+        ty.named(&key, guess).ok_or_else(|| unknown_field(ty, &key))
     }
 
     /// Writes defaults of fields that weren't given.
@@ -98,8 +108,8 @@ impl Encoder<'_, '_> {
             }
             match &field.default {
                 Some(default) if !field.optional => {
-                    self.head(field);
-                    self.out.extend_from_slice(default);
+                    self.out.piece(&ty.heads[index], 3);
+                    self.out.slice(default);
                     self.check_len()?;
                 }
                 _ if field.required => {
@@ -111,25 +121,18 @@ impl Encoder<'_, '_> {
         Ok(())
     }
 
-    #[inline]
-    fn head(&mut self, field: &FieldType) {
-        let [high, low] = field.id.to_be_bytes();
-        self.out.extend_from_slice(&[field.ty.wire_type() as u8, high, low]);
-    }
-
     fn value(&mut self, ty: &TypeRef) -> Result<(), Fault> {
         match ty {
             TypeRef::String => {
-                let text = self.json.string()?;
-                self.bytes(text.as_bytes());
+                self.string()?;
             }
             TypeRef::I32 => {
                 let value: i32 = self.integer()?;
-                self.out.extend_from_slice(&value.to_be_bytes());
+                self.put(value.to_be_bytes());
             }
             TypeRef::I64 => {
                 let value: i64 = self.integer()?;
-                self.out.extend_from_slice(&value.to_be_bytes());
+                self.put(value.to_be_bytes());
             }
             TypeRef::Bool => {
                 let value = self.json.bool()?;
@@ -160,6 +163,19 @@ impl Encoder<'_, '_> {
         self.check_len()
     }
 
+    #[inline(always)]
+    fn string(&mut self) -> Result<(), Fault> {
+        if self.json.peek() == b'"'
+            && let Some(len) = self.out.quoted(&self.json.rest()[1..])
+        {
+            self.json.advance(len + 2);
+            return Ok(());
+        }
+        let text = self.json.string()?;
+        self.bytes(text.as_bytes());
+        Ok(())
+    }
+
     /// A number, or a text that spells it: JavaScript can't hold every `i64`.
     #[inline]
     fn integer<T: std::str::FromStr>(&mut self) -> Result<T, Fault> {
@@ -178,13 +194,13 @@ impl Encoder<'_, '_> {
                 "false" => self.out.push(0),
                 _ => return Err(unreadable(text, "a bool")),
             },
-            TypeRef::I8 => self.out.extend_from_slice(&parse::<i8>(text)?.to_be_bytes()),
-            TypeRef::I16 => self.out.extend_from_slice(&parse::<i16>(text)?.to_be_bytes()),
-            TypeRef::I32 => self.out.extend_from_slice(&parse::<i32>(text)?.to_be_bytes()),
-            TypeRef::I64 => self.out.extend_from_slice(&parse::<i64>(text)?.to_be_bytes()),
+            TypeRef::I8 => self.put(parse::<i8>(text)?.to_be_bytes()),
+            TypeRef::I16 => self.put(parse::<i16>(text)?.to_be_bytes()),
+            TypeRef::I32 => self.put(parse::<i32>(text)?.to_be_bytes()),
+            TypeRef::I64 => self.put(parse::<i64>(text)?.to_be_bytes()),
             TypeRef::Double => {
                 let value: f64 = text.parse().map_err(|_| unreadable(text, "a double"))?;
-                self.out.extend_from_slice(&value.to_be_bytes());
+                self.put(value.to_be_bytes());
             }
             TypeRef::String => self.bytes(text.as_bytes()),
             TypeRef::Binary => {
@@ -193,13 +209,13 @@ impl Encoder<'_, '_> {
             }
             TypeRef::Uuid => {
                 let uuid: Uuid = text.parse().map_err(|_| unreadable(text, "a uuid"))?;
-                self.out.extend_from_slice(&uuid.0);
+                self.put(uuid.0);
             }
             TypeRef::Enum(index) => {
                 let known = &self.schema.enums[*index];
                 let number = known.number(text).or_else(|| text.parse().ok());
                 let number = number.ok_or_else(|| unreadable(text, &format!("a value of {}", known.name)))?;
-                self.out.extend_from_slice(&number.to_be_bytes());
+                self.put(number.to_be_bytes());
             }
             _ => return Err(unreadable(text, &self.schema.type_name(ty))),
         }
@@ -209,8 +225,8 @@ impl Encoder<'_, '_> {
     fn bytes(&mut self, bytes: &[u8]) {
         // A message is never longer than its text by more than heads, and `len_max` fits.
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.out.extend_from_slice(&len.to_be_bytes());
-        self.out.extend_from_slice(bytes);
+        self.put(len.to_be_bytes());
+        self.out.slice(bytes);
     }
 
     fn list(&mut self, element: &TypeRef) -> Result<(), Fault> {
@@ -231,7 +247,7 @@ impl Encoder<'_, '_> {
     /// An object if keys can be spelled, or else an array of pairs, which is always accepted.
     fn map(&mut self, key: &TypeRef, value: &TypeRef) -> Result<(), Fault> {
         self.enter()?;
-        self.out.extend_from_slice(&[key.wire_type() as u8, value.wire_type() as u8]);
+        self.put([key.wire_type() as u8, value.wire_type() as u8]);
         let count_at = self.open_count();
         let (mut first, mut count) = (true, 0u32);
         if key.is_plain() && self.json.peek() != b'[' {
@@ -258,13 +274,18 @@ impl Encoder<'_, '_> {
         Ok(())
     }
 
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.out.piece(&bytes, N);
+    }
+
     fn open_count(&mut self) -> usize {
-        self.out.extend_from_slice(&[0; 4]);
+        self.put([0; 4]);
         self.out.len() - 4
     }
 
     fn close_count(&mut self, at: usize, count: u32) {
-        self.out[at..at + 4].copy_from_slice(&count.to_be_bytes());
+        self.out.patch(at, count.to_be_bytes());
     }
 
     fn enter(&mut self) -> Result<(), Fault> {

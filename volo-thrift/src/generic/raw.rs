@@ -2,9 +2,9 @@
 
 use std::future::Future;
 
-use volo_core::{Outcome, Request, Response, Result};
+use volo_core::{Outcome, Request, Response, Result, Target};
 
-use crate::{BizError, Client, HandlerFuture, Method, Service, Target, meta::Notes};
+use crate::{BizError, Client, HandlerFuture, Method, Service, meta::Notes};
 
 /// Serves every call that no other service of its server takes, whatever its service, method and types.
 ///

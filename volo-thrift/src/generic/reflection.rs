@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use faststr::FastStr;
-use volo_core::{Body, Request, Result};
+use volo_core::{Body, Request, Result, Target};
 
 use super::{Fields, Schema};
 use crate::{
-    ApplicationException, ApplicationKind, Client, HandlerFuture, Method, Never, Service, Target,
+    ApplicationException, ApplicationKind, Client, HandlerFuture, Method, Never, Service,
     handler::{handle, unknown_method},
     protocol::{MethodResult, Typed, decode},
 };

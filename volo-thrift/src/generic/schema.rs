@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use super::json::{Key, Prefix};
 use crate::protocol::Type;
 
 /// The services of an IDL, with all types that their methods use.
@@ -108,9 +109,28 @@ pub struct StructType {
     pub kind: StructKind,
     /// Its fields in order of declaration.
     pub fields: Vec<FieldType>,
+    /// How each field is spelled in JSON.
+    pub(super) keys: Vec<Key>,
+    prefixes: Vec<Prefix>,
+    /// A bit for each of the first fields that something is to be done for if it isn't given.
+    pub(super) needed: u128,
+    /// Whether there is such a field beyond.
+    pub(super) needs_more: bool,
     by_name: HashMap<String, usize, RandomState>,
+    /// The head of each field in Binary, and a byte more.
+    pub(super) heads: Vec<[u8; 4]>,
+    /// Places and types of fields with small ids, by id; `NOWHERE` for others.
+    near: Vec<(u16, Type)>,
     by_id: HashMap<i16, usize, RandomState>,
 }
+
+/// Ids below this are found by looking in a table.
+const NEAR: usize = 1024;
+
+const NOWHERE: u16 = u16::MAX;
+
+/// How many fields are looked at for a key before all are searched by name: those in between may be absent.
+const LOOK_AHEAD: usize = 16;
 
 /// What a struct is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +147,33 @@ impl StructType {
     pub(super) fn new(name: String, kind: StructKind, fields: Vec<FieldType>) -> Self {
         let by_name = fields.iter().enumerate().map(|(at, field)| (field.name.clone(), at)).collect();
         let by_id = fields.iter().enumerate().map(|(at, field)| (field.id, at)).collect();
-        StructType { name, kind, fields, by_name, by_id }
+        let keys: Vec<Key> = fields.iter().map(|field| Key::new(&field.name)).collect();
+        let prefixes = keys.iter().map(Key::prefix).collect();
+        let heads = fields.iter().map(FieldType::head).collect();
+        let mut near = Vec::new();
+        for (at, field) in fields.iter().enumerate() {
+            let id = usize::try_from(field.id).ok().filter(|id| *id < NEAR);
+            if let (Some(id), Ok(at)) = (id, u16::try_from(at)) {
+                near.resize(near.len().max(id + 1), (NOWHERE, Type::Bool));
+                near[id] = (at, field.ty.wire_type());
+            }
+        }
+        // Defaults are known only later.
+        let is_needed = |field: &FieldType| field.required || !field.optional;
+        let first = fields.iter().take(128).enumerate().filter(|(_, field)| is_needed(field));
+        let needed = first.fold(0, |bits, (at, _)| bits | 1 << at);
+        let needs_more = fields.iter().skip(128).any(is_needed);
+        StructType { name, kind, fields, keys, prefixes, needed, needs_more, by_name, heads, near, by_id }
+    }
+
+    /// The field whose key a text begins with, and how long that is; `guess` is where it is looked for first. `None`
+    /// if it is none of those near there, or spelled in another way.
+    #[inline(always)]
+    pub(super) fn spelled(&self, text: &[u8], guess: usize) -> Option<(usize, usize)> {
+        let word = u64::from_le_bytes(*text.first_chunk()?);
+        let near = self.prefixes.get(guess..)?.iter().take(LOOK_AHEAD);
+        let mut found = near.enumerate().filter(|(_, prefix)| prefix.matches(word));
+        found.find_map(|(at, _)| Some((guess + at, self.keys[guess + at].begins(text)?)))
     }
 
     /// The field of this name; `guess` is where it is looked for first.
@@ -139,12 +185,13 @@ impl StructType {
         }
     }
 
-    /// The field of this id; `guess` is where it is looked for first.
+    /// The field of this id, and its type on the wire.
     #[inline]
-    pub(super) fn numbered(&self, id: i16, guess: usize) -> Option<usize> {
-        match self.fields.get(guess) {
-            Some(field) if field.id == id => Some(guess),
-            _ => self.by_id.get(&id).copied(),
+    pub(super) fn numbered(&self, id: i16) -> Option<(usize, Type)> {
+        match self.near.get(usize::try_from(id).unwrap_or(usize::MAX)) {
+            Some((NOWHERE, _)) => None,
+            Some((at, ty)) => Some((usize::from(*at), *ty)),
+            None => self.by_id.get(&id).map(|at| (*at, self.fields[*at].ty.wire_type())),
         }
     }
 }
@@ -166,6 +213,13 @@ pub struct FieldType {
     pub docs: Option<String>,
     /// Its default, encoded in Binary; what is written for a field that isn't optional and isn't given.
     pub(super) default: Option<Box<[u8]>>,
+}
+
+impl FieldType {
+    fn head(&self) -> [u8; 4] {
+        let [high, low] = self.id.to_be_bytes();
+        [self.ty.wire_type() as u8, high, low, 0]
+    }
 }
 
 /// An enum.

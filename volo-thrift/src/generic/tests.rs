@@ -146,10 +146,28 @@ fn unknown_and_mistyped_fields_are_left_out() {
     ]);
     let typed = Typed(fields.clone());
     let mut out = Vec::new();
-    let size = volo_core::Encode::encoded_size(&typed, protocol::BINARY, usize::MAX).unwrap();
+    let size = volo_core::Encode::encoded_size(&typed, protocol::BINARY, usize::MAX, 64).unwrap();
     out.resize(size.inline + 16, 0);
     let raw = encode(&fields, Protocol::Compact);
     assert_eq!(schema.args_to_json(method, &raw).unwrap(), r#"{"item":{"id":4,"flag":true}}"#);
+}
+
+#[test]
+fn values_may_be_nested_as_deep_as_the_limit() {
+    // Each list and each struct is a level, the message itself is the first one.
+    let nested = |levels: u32| {
+        let wrap = |value, level| match level % 2 {
+            0 => Value::List(Type::Struct, vec![value]),
+            _ => Value::Struct(Fields(vec![(1, value)])),
+        };
+        Typed(Fields(vec![(1, (1..levels).fold(Value::I8(1), wrap))]))
+    };
+    for protocol in [protocol::BINARY, protocol::COMPACT] {
+        let size = |levels| volo_core::Encode::encoded_size(&nested(levels), protocol, 0, 64);
+        assert!(size(63).is_ok() && size(64).is_ok());
+        let error = size(65).unwrap_err().to_string();
+        assert_eq!(error, "Fields: Value in it is nested deeper than depth_max of 64");
+    }
 }
 
 fn encode(fields: &Fields, to: Protocol) -> Raw {

@@ -98,15 +98,15 @@ impl Value {
             Value::Double(_) => 8,
             Value::Uuid(_) => 16,
             Value::Bytes(bytes) => sizer.text(bytes.len()),
-            Value::Struct(fields) => protocol::Value::size(fields, sizer),
-            Value::List(_, items) | Value::Set(_, items) => {
+            Value::Struct(fields) => protocol::Value::nested_size(fields, sizer),
+            Value::List(_, items) | Value::Set(_, items) => sizer.nested::<Self>(|sizer| {
                 sizer.list(items.len()) + items.iter().map(|item| item.size(sizer)).sum::<usize>()
-            }
-            Value::Map(_, _, entries) => {
+            }),
+            Value::Map(_, _, entries) => sizer.nested::<Self>(|sizer| {
                 let entry = |(key, value): &(Value, Value)| key.size(sizer) + value.size(sizer);
                 let inner: usize = entries.iter().map(entry).sum();
                 sizer.map(entries.len()) + inner
-            }
+            }),
         }
     }
 
@@ -189,6 +189,7 @@ impl Value {
 impl protocol::Value for Fields {
     const TYPE: Type = Type::Struct;
     const MIN: [usize; 2] = [1, 1];
+    const RECURSIVE: bool = true;
 
     fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
         let state = &mut { S::START };

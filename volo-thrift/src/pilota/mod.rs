@@ -56,7 +56,7 @@ impl<M: Message + Send + Sync + 'static> Pilota<M> {
 
 /// Encoded once into a piece of memory, which is then linked or copied.
 impl<M: Message + Send + Sync + 'static> Encode for Pilota<M> {
-    fn encoded_size(&self, format: Format, link_min: usize) -> Result<Size> {
+    fn encoded_size(&self, format: Format, link_min: usize, _: u32) -> Result<Size> {
         if format != BINARY {
             return Err(Error::new(ErrorKind::Encode, "types of pilota-build can be sent in Binary only"));
         }

@@ -32,6 +32,7 @@ const fn entry_memory<T>() -> usize {
 impl<T: Value> Value for Vec<T> {
     const TYPE: Type = Type::List;
     const MIN: [usize; 2] = [5, 1];
+    const RECURSIVE: bool = T::RECURSIVE;
 
     #[inline(always)]
     fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
@@ -88,12 +89,13 @@ macro_rules! set {
         impl<$element: Value $(+ $bound)+> Value for $set<$element $(, $hasher)?> {
             const TYPE: Type = Type::Set;
             const MIN: [usize; 2] = [5, 1];
+            const RECURSIVE: bool = $element::RECURSIVE;
 
             #[inline]
             fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
                 let mut size = sizer.list(self.len());
                 for element in self {
-                    size += element.size(sizer);
+                    size += element.nested_size(sizer);
                 }
                 size
             }
@@ -141,12 +143,13 @@ macro_rules! map {
         impl<$key: Value $(+ $bound)+, $value: Value> Value for $map<$key, $value $(, $hasher)?> {
             const TYPE: Type = Type::Map;
             const MIN: [usize; 2] = [6, 1];
+            const RECURSIVE: bool = $key::RECURSIVE || $value::RECURSIVE;
 
             #[inline]
             fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
                 let mut size = sizer.map(self.len());
                 for (key, value) in self {
-                    size += key.size(sizer) + value.size(sizer);
+                    size += key.nested_size(sizer) + value.nested_size(sizer);
                 }
                 size
             }

@@ -1,15 +1,12 @@
 //! Whole messages: a value as volo-core's payload, and the result struct of a method.
 
-use std::{
-    any::{Any, type_name},
-    sync::Arc,
-};
+use std::{any::Any, sync::Arc};
 
 use volo_core::{Decode, DecodeLimits, Encode, Error, ErrorKind, Format, Raw, Result, Size, Span};
 
 use super::{
     BinaryReader, BinarySizer, BinaryWriter, CompactReader, CompactSizer, CompactWriter, DecodeError,
-    FieldHead, Protocol, Reader, Sizer, Type, Value, Writer,
+    FieldHead, Protocol, Reader, Sizer, Type, Value, Writer, levels::short_name,
 };
 use crate::error::Never;
 
@@ -21,18 +18,25 @@ const ENCODED_MAX: usize = i32::MAX as usize;
 pub struct Typed<T>(pub T);
 
 impl<T: Value> Encode for Typed<T> {
-    fn encoded_size(&self, format: Format, link_min: usize) -> Result<Size> {
-        let (total, linked) = match Protocol::from_format(format) {
+    fn encoded_size(&self, format: Format, link_min: usize, depth_max: u32) -> Result<Size> {
+        let (total, linked, refused) = match Protocol::from_format(format) {
             Some(Protocol::Binary) => {
-                let mut sizer = BinarySizer::new(link_min);
-                (self.0.size(&mut sizer), sizer.linked())
+                let mut sizer = BinarySizer::new(link_min, depth_max);
+                (self.0.nested_size(&mut sizer), sizer.linked(), sizer.levels().refused())
             }
             Some(Protocol::Compact) => {
-                let mut sizer = CompactSizer::new(link_min);
-                (self.0.size(&mut sizer), sizer.linked())
+                let mut sizer = CompactSizer::new(link_min, depth_max);
+                (self.0.nested_size(&mut sizer), sizer.linked(), sizer.levels().refused())
             }
             None => return Err(unknown_format(format)),
         };
+        if let Some(inner) = refused {
+            let text = format!(
+                "{}: {inner} in it is nested deeper than depth_max of {depth_max}",
+                short_name::<T>()
+            );
+            return Err(Error::new(ErrorKind::Encode, text));
+        }
         if total > ENCODED_MAX {
             let text = format!("{}: {total} bytes encoded, at most {ENCODED_MAX} can be", short_name::<T>());
             return Err(Error::new(ErrorKind::Encode, text));
@@ -110,14 +114,6 @@ pub(crate) fn decode_failed(error: DecodeError, what: &str, place: &str, limits:
     Error::protocol(format!("can't decode {what}: {error}{limit}; {place}")).with_source(error)
 }
 
-/// A type's name without its path and arguments.
-fn short_name<T>() -> &'static str {
-    let name = type_name::<T>();
-    let end = name.find('<').unwrap_or(name.len());
-    let start = name[..end].rfind("::").map_or(0, |at| at + 2);
-    &name[start..end]
-}
-
 /// The declared exceptions of a method: one of them, as a field of the result struct.
 pub trait Exceptions: Clone + Send + Sync + Sized + 'static {
     /// The field's id.
@@ -159,6 +155,8 @@ impl Exceptions for Never {
 pub trait Success: Clone + Send + Sync + Sized + 'static {
     /// The result of a struct without any field.
     const ABSENT: Option<Self>;
+    /// See [`Value::RECURSIVE`].
+    const RECURSIVE: bool;
 
     /// Bytes of field 0, head included.
     fn size_field<S: Sizer>(&self, sizer: &mut S, state: &mut S::State) -> usize;
@@ -172,6 +170,7 @@ pub trait Success: Clone + Send + Sync + Sized + 'static {
 
 impl Success for () {
     const ABSENT: Option<()> = Some(());
+    const RECURSIVE: bool = false;
 
     fn size_field<S: Sizer>(&self, _: &mut S, _: &mut S::State) -> usize {
         0
@@ -191,6 +190,7 @@ impl Success for () {
 
 impl<T: Value> Success for T {
     const ABSENT: Option<T> = None;
+    const RECURSIVE: bool = T::RECURSIVE;
 
     fn size_field<S: Sizer>(&self, sizer: &mut S, state: &mut S::State) -> usize {
         sizer.field(state, 0, self)
@@ -238,6 +238,7 @@ impl<T, E> From<Result<T, E>> for MethodResult<T, E> {
 impl<T: Success, E: Exceptions> Value for MethodResult<T, E> {
     const TYPE: Type = Type::Struct;
     const MIN: [usize; 2] = [1, 1];
+    const RECURSIVE: bool = T::RECURSIVE;
 
     fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
         let state = &mut { S::START };

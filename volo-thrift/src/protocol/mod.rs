@@ -10,6 +10,7 @@ mod compact;
 mod containers;
 mod field;
 mod input;
+mod levels;
 mod message;
 mod read;
 mod scalar;
@@ -30,6 +31,7 @@ pub use binary::{BinaryReader, BinarySizer, BinaryWriter};
 pub use compact::{CompactReader, CompactSizer, CompactWriter};
 pub use containers::{Map, Set};
 pub use field::{Field, FieldHead, Seen, Type};
+pub use levels::Levels;
 pub use message::{Exceptions, MethodResult, Success, Typed, decode};
 #[cfg(feature = "generic")]
 pub(crate) use message::{decode_failed, unknown_format};

@@ -23,8 +23,17 @@ pub trait Value: Default + Clone + Send + Sync + 'static {
     /// A container's claimed count is compared with the bytes left divided by this, before anything is allocated.
     const MIN: [usize; 2];
 
+    /// Whether a value can hold others of its type, or of one that can hold itself: so deep as nobody foresaw.
+    const RECURSIVE: bool = false;
+
     /// Bytes of this value, in line and linked, as a container's element.
     fn size<S: Sizer>(&self, sizer: &mut S) -> usize;
+
+    /// [`Value::size`], counted as a level of its own if the type can hold itself.
+    #[inline(always)]
+    fn nested_size<S: Sizer>(&self, sizer: &mut S) -> usize {
+        if Self::RECURSIVE { sizer.nested::<Self>(|sizer| self.size(sizer)) } else { self.size(sizer) }
+    }
 
     /// Writes this value as a container's element.
     fn encode<W: Writer>(&self, writer: W) -> W;
@@ -35,7 +44,7 @@ pub trait Value: Default + Clone + Send + Sync + 'static {
     /// Bytes of this value as a struct's field, head included.
     #[inline(always)]
     fn field_size<S: Sizer>(&self, sizer: &mut S, state: &mut S::State, id: i16) -> usize {
-        sizer.head(state, id) + self.size(sizer)
+        sizer.head(state, id) + self.nested_size(sizer)
     }
 
     /// Writes this value as a struct's field, head included.
@@ -70,7 +79,7 @@ pub trait Value: Default + Clone + Send + Sync + 'static {
     fn size_all<S: Sizer>(values: &[Self], sizer: &mut S) -> usize {
         let mut size = 0;
         for value in values {
-            size += value.size(sizer);
+            size += value.nested_size(sizer);
         }
         size
     }
@@ -366,10 +375,16 @@ macro_rules! pointer {
         impl<T: Value> Value for $pointer<T> {
             const TYPE: Type = T::TYPE;
             const MIN: [usize; 2] = T::MIN;
+            const RECURSIVE: bool = T::RECURSIVE;
 
             #[inline(always)]
             fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
                 (**self).size(sizer)
+            }
+
+            #[inline(always)]
+            fn nested_size<S: Sizer>(&self, sizer: &mut S) -> usize {
+                (**self).nested_size(sizer)
             }
 
             #[inline(always)]

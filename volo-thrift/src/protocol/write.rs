@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use faststr::FastStr;
 
-use super::{Field, Protocol, Type, UnknownFields};
+use super::{Field, Levels, Protocol, Type, UnknownFields};
 
 /// Counts exact bytes. `State` is what a protocol carries from field to field: nothing, or the last id.
 pub trait Sizer: Sized {
@@ -14,6 +14,8 @@ pub trait Sizer: Sized {
     /// The protocol counted for.
     const PROTOCOL: Protocol;
 
+    /// How deep the value being counted is nested.
+    fn levels(&mut self) -> &mut Levels;
     /// A field's head.
     fn head(&mut self, state: &mut Self::State, id: i16) -> usize;
     /// A field that is a bool, head and value.
@@ -43,6 +45,17 @@ pub trait Sizer: Sized {
     #[inline(always)]
     fn field<F: Field>(&mut self, state: &mut Self::State, id: i16, field: &F) -> usize {
         field.size_as(0, self, state, id)
+    }
+
+    /// A value of type `T`, which is one level deeper; nothing if that is too deep.
+    #[inline(always)]
+    fn nested<T>(&mut self, size: impl FnOnce(&mut Self) -> usize) -> usize {
+        if !self.levels().enter::<T>() {
+            return 0;
+        }
+        let bytes = size(self);
+        self.levels().leave();
+        bytes
     }
 
     /// Begins the sum of a struct's fields.

@@ -25,13 +25,13 @@ use super::{
     admission::{Admission, Arrival, Gate},
     core::Core,
     places::Places,
-    resources,
     rules::{QueueRule, RateRule},
 };
 use crate::{
     Limits,
     erased::{Wrap, wrap},
     meta::Caller,
+    resources,
 };
 
 impl<L> Server<L> {

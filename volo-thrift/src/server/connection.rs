@@ -23,18 +23,20 @@ use std::{
 
 use bytes::Bytes;
 use tokio::time::Sleep;
-use volo_core::{Error, ErrorKind, Peer, Result, Size, net::Link, shutdown::Watcher};
+use volo_core::{Error, Peer, Result, Size, clock::now, net::Link, shutdown::Watcher};
 
 use self::ending::Stage;
 use super::{
     admission::Queued,
-    budget::Share,
     core::{Admitted, Core},
     job::{Calls, Job},
     reply::{Reply, Ticket},
     stall::{Sight, Stall, Stalls},
 };
-use crate::wire::{self, DetectFramer, Dialect, Header, Incoming, WireError};
+use crate::{
+    budget::{PARTIAL_FREE, Share},
+    wire::{self, DetectFramer, Dialect, Header, Incoming, WireError},
+};
 
 /// Requests per turn, and those that a connection still takes when the server shuts down.
 const TURN_REQUESTS: u32 = 32;
@@ -50,9 +52,6 @@ const LARGE_REQUEST: usize = 1 << 20;
 
 /// One first poll in so many is timed.
 const TIMED: u64 = 16;
-
-/// Frames in the making up to this size never count as too much.
-const PARTIAL_FREE: usize = 16 << 10;
 
 /// Memory that a frame may share with others and keep from being used again: that of a read buffer.
 const SHARED: usize = 64 << 10;
@@ -259,7 +258,12 @@ impl Connection {
                     self.answer(cx, turn, Some(hello))
                 }
             },
-            Err(error) => self.refuse_bytes(cx, turn, &error),
+            Err(error) => {
+                if error.is_damage() {
+                    self.stage = Stage::Finishing; // nobody knows where the next frame begins
+                }
+                self.refuse_bytes(cx, turn, &error)
+            }
         }
     }
 
@@ -379,9 +383,7 @@ impl Connection {
         if modest || !self.share.is_exhausted() {
             return Ok(());
         }
-        let max = self.share.budget().max();
-        let text = format!("all connections together passed receive_memory_max of {max} bytes");
-        Err(Error::new(ErrorKind::Overloaded, text))
+        Err(self.share.refusal())
     }
 
     /// Ends a connection whose peer was silent for too long, else sees to being woken when it will have been.
@@ -416,11 +418,6 @@ impl Connection {
         }
         Ok(())
     }
-}
-
-/// The runtime's clock, which tests can stop.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }
 
 impl Future for Connection {

@@ -7,7 +7,6 @@ use volo_core::{Body, Error, ErrorKind, Peer, Request, layers::Setting};
 
 use super::{
     admission::{Arrival, Gate, Permit},
-    budget::Budget,
     places::Places,
     reply::Ticket,
     router::{Route, Router},
@@ -15,6 +14,7 @@ use super::{
 };
 use crate::{
     ApplicationException, ApplicationKind, Limits,
+    budget::ReceiveBudget,
     meta::{self, InstanceId},
     wire::Incoming,
 };
@@ -35,7 +35,7 @@ pub(super) struct Core {
     pub(super) timeouts: Option<Setting<Limits>>,
     pub(super) places: Arc<Places>,
     pub(super) gate: Arc<Gate>,
-    pub(super) budget: Arc<Budget>,
+    pub(super) budget: Arc<ReceiveBudget>,
     /// Whether replies carry checksums although their calls did not.
     pub(super) checksums: bool,
     pub(super) instance: InstanceId,

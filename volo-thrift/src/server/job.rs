@@ -5,15 +5,14 @@
 
 use std::{
     any::Any,
-    collections::VecDeque,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Instant,
 };
 
@@ -21,6 +20,7 @@ use volo_core::{Error, Response, Result, shutdown::Watcher};
 
 use super::{
     admission::{Permit, Queued},
+    inbox::Inbox,
     reply::Ticket,
     router::Route,
 };
@@ -107,17 +107,9 @@ pub(super) struct Calls {
 /// Where tasks leave what they are done with.
 #[derive(Default)]
 struct Done {
-    inbox: Mutex<Inbox>,
+    inbox: Inbox<Finished>,
     /// Bytes of all replies in the inbox.
     bytes: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Inbox {
-    finished: VecDeque<Finished>,
-    waker: Option<Waker>,
-    /// Kept by what still runs after its connection has ended.
-    watcher: Option<Watcher>,
 }
 
 /// A call that waits for its reply to be written, which takes so many bytes.
@@ -125,33 +117,6 @@ struct Finished {
     ticket: Ticket,
     result: Result<Response>,
     bytes: usize,
-}
-
-impl Inbox {
-    /// Wakes the task of `cx` at the next arrival.
-    fn wake(&mut self, cx: &Context<'_>) {
-        if !self.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-            self.waker = Some(cx.waker().clone());
-        }
-    }
-}
-
-impl Done {
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, finished: Finished) {
-        self.bytes.fetch_add(finished.bytes, Ordering::Relaxed);
-        let waker = {
-            let mut inbox = self.inbox();
-            inbox.finished.push_back(finished);
-            inbox.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
 }
 
 impl Calls {
@@ -182,13 +147,14 @@ impl Calls {
         self.bytes += ticket.frame_len;
         self.alone = !ticket.may_overtake;
         let done = self.done.get_or_insert_default().clone();
-        done.inbox().wake(cx);
+        done.inbox.watch(cx);
         let task = async move {
             let (result, bytes) = match ticket.encode_large(job.await) {
                 Ok((response, bytes)) => (Ok(response), bytes),
                 Err(error) => (Err(error), 0),
             };
-            done.push(Finished { ticket, result, bytes });
+            done.bytes.fetch_add(bytes, Ordering::Relaxed);
+            done.inbox.push(Finished { ticket, result, bytes });
         };
         if blocking {
             let runtime = tokio::runtime::Handle::current();
@@ -204,11 +170,7 @@ impl Calls {
             return None;
         }
         let done = self.done.as_ref()?;
-        let mut inbox = done.inbox();
-        let Some(Finished { ticket, result, bytes }) = inbox.finished.pop_front() else {
-            inbox.wake(cx);
-            return None;
-        };
+        let Finished { ticket, result, bytes } = done.inbox.poll_next(cx)?;
         done.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.count -= 1;
         self.bytes -= ticket.frame_len;
@@ -219,14 +181,14 @@ impl Calls {
     /// Wakes the task of `cx` when another one is finished, although none is taken now.
     pub(super) fn watch(&self, cx: &mut Context<'_>) {
         if let Some(done) = self.done.as_ref().filter(|_| self.count > 0) {
-            done.inbox().wake(cx);
+            done.inbox.watch(cx);
         }
     }
 
     /// Lets what is under way hold the end of the server back after its connection has ended.
     pub(super) fn outlive(&self, watcher: Watcher) {
         if let Some(done) = self.done.as_ref().filter(|_| self.count > 0) {
-            done.inbox().watcher = Some(watcher);
+            done.inbox.keep(watcher);
         }
     }
 }

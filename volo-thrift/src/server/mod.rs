@@ -24,16 +24,15 @@
 
 mod accept;
 mod admission;
-mod budget;
 #[cfg(feature = "config")]
 mod config;
 mod connection;
 mod core;
 mod framer;
+mod inbox;
 mod job;
 mod places;
 mod reply;
-mod resources;
 mod router;
 mod rules;
 mod stack;
@@ -52,7 +51,7 @@ use volo_core::{
     shutdown,
 };
 
-use self::{admission::Gate, budget::Budget, core::Core, places::Places, router::Router, stack::Stack};
+use self::{admission::Gate, core::Core, places::Places, router::Router, stack::Stack};
 pub use self::{
     admission::{Admission, Arrival},
     rules::{QueueRule, RateRule},
@@ -60,8 +59,10 @@ pub use self::{
 };
 use crate::{
     Limits, Service,
+    budget::ReceiveBudget,
     erased::{TraceWrap, trace},
     meta::{Advert, InstanceId},
+    resources,
 };
 
 /// The settings of a server.
@@ -228,10 +229,10 @@ where
         #[cfg(feature = "config")]
         let extra = self.config.as_ref().map(|_| config::Extra::placed(&mut wraps, &mut self.admission));
         let stack = stack.within(wraps, &router);
-        let receive_max = self.limits.receive_memory_max.unwrap_or_else(resources::receive_memory_max);
         let link = LinkOptions { buffered_max: self.limits.write_buffer_max, ..self.listen.link };
         let listen = ListenOptions { link, ..self.listen };
         let instance = InstanceId::random();
+        let budget = ReceiveBudget::of_process(&self.limits);
         let core = Core {
             router,
             stack,
@@ -242,7 +243,7 @@ where
             #[cfg(not(feature = "config"))]
             timeouts: None,
             limits: self.limits,
-            budget: Budget::of_process(receive_max),
+            budget,
             checksums: self.checksums,
             instance,
             advert: Advert { mux: true, instance }.to_text(),

@@ -46,6 +46,7 @@ pub(super) struct Ticket {
     pub(super) may_overtake: bool,
     /// Bytes of memory that the request may hold.
     pub(super) frame_len: usize,
+    depth_max: u32,
     /// When the request came.
     pub(super) arrived: Instant,
     /// Whether it came after the peer could know that the server shuts down, and is to be told so.
@@ -70,6 +71,7 @@ impl Ticket {
             kin: header.is_some_and(Advert::is_announced),
             may_overtake,
             frame_len: incoming.body.bytes.len(),
+            depth_max: core.limits.depth_max,
             arrived,
             // Others hear of the shutdown with their next reply, and may have sent this before.
             late: late && may_overtake && header.is_some_and(meta::knows_not_executed),
@@ -143,18 +145,18 @@ impl Ticket {
             }
             Body::Typed(message) => message,
         };
-        let len = message.encoded_size(format, usize::MAX)?.inline;
+        let len = message.encoded_size(format, usize::MAX, self.depth_max)?.inline;
         if len <= LARGE {
             return Ok((response, len));
         }
-        let raw = encode(&**message, format)?;
+        let raw = encode(&**message, format, self.depth_max)?;
         let outcome = response.outcome();
         Ok((Response::new(response.context, Body::Raw(raw), outcome), len))
     }
 }
 
-fn encode(message: &dyn Encode, format: Format) -> Result<Raw> {
-    let size = message.encoded_size(format, usize::MAX)?;
+fn encode(message: &dyn Encode, format: Format, depth_max: u32) -> Result<Raw> {
+    let size = message.encoded_size(format, usize::MAX, depth_max)?;
     let mut buffer = OutBuf::with_capacity(size.inline + volo_core::span::SCRATCH);
     buffer.write(size, usize::MAX, &mut |span| {
         message.encode_into(format, span);
@@ -237,7 +239,7 @@ impl Reply {
         let head =
             asked.then(|| MessageHead::new(MessageKind::Reply, head.name.clone(), head.sequence_id))?;
         let greeting = Some((keys::HELLO, Hello::new(instance, peer).to_text()));
-        Some(Reply { greeting, ..Reply::plain(dialect, head, empty(dialect)) })
+        Some(Reply { greeting, checksum: header.checksum, ..Reply::plain(dialect, head, empty(dialect)) })
     }
 
     /// The frame that tells a multiplexing client to send no more: Kitex's control frame, with sequence id 0.
@@ -275,9 +277,9 @@ impl Reply {
         let plain = self.dialect == Front::DIALECT
             && self.head.kind == MessageKind::Reply
             && self.greeting.is_none()
-            && !self.checksum
             && meta::is_plain_reply(&self.context, &self.notes);
-        self.route.as_ref().filter(|_| plain)?.reply.as_ref()
+        let route = self.route.as_ref().filter(|_| plain)?;
+        if self.checksum { route.checked_reply.as_ref() } else { route.reply.as_ref() }
     }
 
     /// A business status goes into the header; a framing without one gets an exception instead.

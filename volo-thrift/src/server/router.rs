@@ -14,7 +14,7 @@ use std::{
 
 use faststr::FastStr;
 use foldhash::fast::RandomState;
-use volo_core::{Context, Error, ErrorKind, Result};
+use volo_core::{Context, Error, ErrorKind, Result, Target};
 
 use crate::{
     ApplicationException, ApplicationKind, Limits, Method, Service,
@@ -47,6 +47,8 @@ pub(super) struct Route {
     pub(super) pace: Pace,
     /// What goes before a result of which the header says nothing else.
     pub(super) reply: Option<Front>,
+    /// The same with a checksum.
+    pub(super) checked_reply: Option<Front>,
 }
 
 impl Route {
@@ -60,6 +62,7 @@ impl Route {
             blocking: false,
             pace: Pace::default(),
             reply: None, // the method is another one each time
+            checked_reply: None,
         }
     }
 
@@ -77,8 +80,9 @@ impl Route {
     /// Puts the method's own names, which need no copy, in place of what the caller said.
     pub(super) fn name(&self, context: &mut Context) {
         if !self.method.name.is_empty() {
-            context.service = FastStr::from_static_str(self.service_name);
-            context.method = FastStr::from_static_str(self.method.name);
+            let target: &mut Target = context;
+            target.service = FastStr::from_static_str(self.service_name);
+            target.method = FastStr::from_static_str(self.method.name);
         }
     }
 }
@@ -155,7 +159,8 @@ impl Router {
                 method: *method,
                 blocking: false,
                 pace: Pace::default(),
-                reply: plain_reply(method.name),
+                reply: plain_reply(method.name, false),
+                checked_reply: plain_reply(method.name, true),
             };
             route.blocking = blocking.iter().any(|name| route.answers_to(name));
             self.routes.push(Arc::new(route));
@@ -201,8 +206,8 @@ impl Router {
     }
 }
 
-fn plain_reply(method: &'static str) -> Option<Front> {
-    let (kind, mut header) = (MessageKind::Reply, Header::default());
+fn plain_reply(method: &'static str, checksum: bool) -> Option<Front> {
+    let (kind, mut header) = (MessageKind::Reply, Header { checksum, ..Header::default() });
     meta::write_reply(&mut header, &Context::default(), kind, &Notes::default(), BackwardForm::default());
     let head = MessageHead::new(kind, FastStr::from_static_str(method), 0);
     Front::new(&header, &head, 0, &Limits::default())

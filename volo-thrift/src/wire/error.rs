@@ -26,6 +26,7 @@ struct Inner {
     sequence_id: i32,
     farewell: &'static [u8],
     needed: Option<usize>,
+    damage: bool,
 }
 
 impl WireError {
@@ -39,11 +40,19 @@ impl WireError {
             sequence_id: 0,
             farewell: &[],
             needed: None,
+            damage: false,
         }))
     }
 
     pub(super) fn protocol(message: impl Into<Cow<'static, str>>) -> Self {
         WireError::new(ApplicationKind::PROTOCOL_ERROR, message)
+    }
+
+    /// The message is not what its sender wrote.
+    pub(super) fn damaged(message: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = WireError::protocol(message);
+        error.0.damage = true;
+        error
     }
 
     /// The message ends inside `what`, which ends at `needed`.
@@ -93,6 +102,12 @@ impl WireError {
     /// The application exception's type that an answer has.
     pub fn kind(&self) -> ApplicationKind {
         self.0.kind
+    }
+
+    /// Whether the message was changed on its way. Its length may then be as wrong as the rest, so that nothing behind
+    /// it can be relied on.
+    pub fn is_damage(&self) -> bool {
+        self.0.damage
     }
 
     /// What to answer; to be written in [`WireError::dialect`].

@@ -1,14 +1,14 @@
 //! What goes before the body of a message, as bytes that are written again and again.
 //!
-//! Two calls of one method, or two plain replies, differ in two sequence ids, the total length and the budget. Where these have fixed places,
-//! only they are written anew.
+//! Two calls of one method, or two plain replies, differ in two sequence ids, the total length, the budget and the
+//! checksum. Where these have fixed places, only they are written anew.
 
 use std::ops::Range;
 
 use volo_core::{Body, Result, Size, Span};
 
 use super::{
-    Dialect, Framing, Header, MessageHead, Protocol,
+    Dialect, Framing, Header, MessageHead, Protocol, checksum,
     error::unwritable,
     framed,
     outgoing::{check_size, encode_body, size_body},
@@ -22,6 +22,7 @@ pub struct Front {
     bytes: Vec<u8>,
     /// Where the text of the header's last integer key is.
     text: Range<usize>,
+    checksum: Option<checksum::Place>,
 }
 
 impl Front {
@@ -29,16 +30,19 @@ impl Front {
     pub const DIALECT: Dialect = Dialect::new(Framing::TtHeader, Protocol::Binary);
 
     /// The front of messages with this header and head. The text of the header's last integer key has `text_len`
-    /// bytes, which may be replaced. `None` if a checksum is to be in it, or it can't be written.
+    /// bytes, which may be replaced. `None` if it can't be written.
     pub fn new(header: &Header, head: &MessageHead, text_len: usize, limits: &Limits) -> Option<Self> {
-        if header.checksum {
-            return None;
-        }
         let (protocol, mut bytes) = (Front::DIALECT.protocol, Vec::new());
         let written = header.write(0, protocol, 0, limits.header_max, &mut bytes).ok()?;
+        let checksum = written.checksum.map(|digits| checksum::Place { digits, from: bytes.len() });
         head.write(protocol, &mut bytes).ok()?;
         let text = written.end.checked_sub(text_len)?..written.end;
-        Some(Front { bytes, text })
+        Some(Front { bytes, text, checksum })
+    }
+
+    /// Whether a checksum of each payload goes along.
+    pub fn has_checksum(&self) -> bool {
+        self.checksum.is_some()
     }
 
     /// How long the text is that may be replaced.
@@ -51,7 +55,7 @@ impl Front {
     /// # Errors
     /// When the body can't be written in Binary, or the message passes a limit.
     pub fn size(&self, body: &Body, link_min: usize, limits: &Limits) -> Result<Size> {
-        let size = size_body(body, Protocol::Binary, link_min)?.plus(self.bytes.len());
+        let size = size_body(body, Protocol::Binary, link_min, limits)?.plus(self.bytes.len());
         check_size(size, limits)
     }
 
@@ -81,6 +85,9 @@ impl Front {
         span.patch(self.text.start, text);
         span.patch(self.bytes.len() - sequence_id.len(), &sequence_id);
         encode_body(body, Protocol::Binary, span);
+        if let Some(checksum) = &self.checksum {
+            checksum.fill(span);
+        }
         Ok(())
     }
 }
@@ -101,8 +108,8 @@ mod tests {
         out.to_vec()
     }
 
-    fn header(budget: Option<&'static str>) -> Header {
-        let mut header = Header { flags: 1, ..Header::default() };
+    fn header(budget: Option<&'static str>, checksum: bool) -> Header {
+        let mut header = Header { flags: 1, checksum, ..Header::default() };
         header.strings.push(("isn".into(), "Echo".into()));
         header.integers.push((9, "ping".into()));
         header.integers.extend(budget.map(|budget| (12, budget.into())));
@@ -114,11 +121,11 @@ mod tests {
         let limits = Limits::default();
         let decode = DecodeLimits { depth_max: 0, memory_max: 0 };
         for (learned, written_later) in [(Some("100"), Some("999")), (Some("7"), Some("8")), (None, None)] {
-            for len in [1, 50, 1000] {
+            for (len, checksum) in [1, 50, 1000].into_iter().flat_map(|len| [(len, false), (len, true)]) {
                 let bytes = Bytes::from(vec![7; len]);
                 let body = Body::Raw(Raw { format: Protocol::Binary.format(), bytes, limits: decode });
                 let head = |number| MessageHead::new(MessageKind::Call, "ping", number);
-                let (first, later) = (header(learned), header(written_later));
+                let (first, later) = (header(learned, checksum), header(written_later, checksum));
                 let text = written_later.unwrap_or_default();
                 let front = Front::new(&first, &head(0), text.len(), &limits).unwrap();
                 let outgoing =
@@ -129,13 +136,14 @@ mod tests {
                     front.encode(-7, text.as_bytes(), &body, size, span)
                 });
                 assert_eq!(known, fresh);
+                assert_eq!(front.has_checksum(), checksum);
             }
         }
     }
 
     #[test]
     fn limits_hold_and_a_text_of_another_length_is_refused() {
-        let (header, head) = (header(Some("100")), MessageHead::new(MessageKind::Call, "ping", 1));
+        let (header, head) = (header(Some("100"), false), MessageHead::new(MessageKind::Call, "ping", 1));
         let decode = DecodeLimits { depth_max: 0, memory_max: 0 };
         let body =
             Body::Raw(Raw { format: Protocol::Binary.format(), bytes: vec![0; 100].into(), limits: decode });

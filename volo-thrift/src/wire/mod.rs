@@ -40,6 +40,8 @@ pub use error::WireError;
 pub use front::Front;
 pub use message::{MessageHead, MessageKind};
 pub use outgoing::Outgoing;
+#[cfg(any(test, fuzzing))]
+pub(crate) use recent::forget;
 pub use ttheader::{Header, PAIRS_MAX, flag};
 
 /// How messages are told apart in the stream.
@@ -122,9 +124,9 @@ impl Known {
             Framing::Framed => framed::read(&mut cursor)?,
             Framing::TtHeader | Framing::TtHeaderFramed => {
                 self.sequence_id = ttheader::peek_sequence_id(&frame).unwrap_or(0);
-                let (read, sequence_id) = Header::read(&mut cursor, limits.header_max)?;
-                checksum::check(checksum::expected(&read), cursor.as_slice())?;
-                (header, outer_sequence_id) = (Some(read), Some(sequence_id));
+                let received = Header::read(&mut cursor, limits.header_max)?;
+                checksum::check(received.checksum, cursor.as_slice())?;
+                (header, outer_sequence_id) = (Some(received.header), Some(received.sequence_id));
                 self.dialect.framing = Framing::TtHeader;
                 if framed::is_at(&cursor) {
                     self.dialect.framing = Framing::TtHeaderFramed;

@@ -33,7 +33,7 @@ impl Outgoing<'_> {
     pub fn size(&self, link_min: usize, limits: &Limits) -> Result<Size> {
         let mut front = Count::default();
         self.write_front(0, limits.header_max, &mut front)?;
-        let size = size_body(self.body, self.dialect.protocol, link_min)?.plus(front.position());
+        let size = size_body(self.body, self.dialect.protocol, link_min, limits)?.plus(front.position());
         check_size(size, limits)
     }
 
@@ -72,10 +72,10 @@ impl Outgoing<'_> {
 }
 
 /// The size of `body`; it is linked if it has at least `link_min` bytes.
-pub(super) fn size_body(body: &Body, protocol: Protocol, link_min: usize) -> Result<Size> {
+pub(super) fn size_body(body: &Body, protocol: Protocol, link_min: usize, limits: &Limits) -> Result<Size> {
     let format = protocol.format();
     match body {
-        Body::Typed(message) => message.encoded_size(format, link_min),
+        Body::Typed(message) => message.encoded_size(format, link_min, limits.depth_max),
         Body::Raw(raw) if raw.format != format => {
             let text = format!("encoded body of format {} for a peer of format {}", raw.format.0, format.0);
             Err(unwritable(text))

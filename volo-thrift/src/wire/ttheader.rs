@@ -56,6 +56,14 @@ pub struct Header {
     pub checksum: bool,
 }
 
+/// A header that was read, and what is its own message's alone.
+pub(super) struct Received {
+    /// May be shared with other messages.
+    pub(super) header: Arc<Header>,
+    pub(super) sequence_id: i32,
+    pub(super) checksum: Option<checksum::Digits>,
+}
+
 /// Positions in a header that was written.
 pub(super) struct Written {
     /// Of the checksum's text, if there is one.
@@ -141,9 +149,8 @@ impl Header {
         Ok(checksum)
     }
 
-    /// Reads the frame's front and the header, and gives the header's sequence id, too; the cursor is at the message
-    /// then.
-    pub(super) fn read(cursor: &mut Cursor<'_>, header_max: usize) -> Result<(Arc<Self>, i32), WireError> {
+    /// Reads the frame's front and the header; the cursor is at the message then.
+    pub(super) fn read(cursor: &mut Cursor<'_>, header_max: usize) -> Result<Received, WireError> {
         framed::read(cursor)?;
         if cursor.u16("header's magic")? != MAGIC {
             return Err(WireError::protocol("frame has no TTHeader"));
@@ -155,25 +162,27 @@ impl Header {
             return Err(WireError::too_large("header", len, "header_max", header_max));
         }
         let info = cursor.split(len, "header")?;
-        let header = if len > recent::LEN_MAX {
-            Arc::new(Header::read_all(flags, info.checked())?)
+        let (header, checksum) = if len > recent::LEN_MAX {
+            let (header, checksum) = Header::read_all(flags, info.checked())?;
+            (Arc::new(header), checksum)
         } else {
             recent::find_or_read(flags, info.as_slice(), || {
                 Header::read_all(flags, info.detached().checked())
             })?
         };
-        Ok((header, sequence_id))
+        Ok(Received { header, sequence_id, checksum })
     }
 
-    fn read_all(flags: u16, mut info: Cursor<'_>) -> Result<Self, WireError> {
+    fn read_all(flags: u16, mut info: Cursor<'_>) -> Result<(Self, Option<checksum::Digits>), WireError> {
         check_protocol_id(info.u8("header's protocol id")?)?;
         check_transforms(info.u8("header's number of transforms")?)?;
         let mut header = Header { flags, ..Header::default() };
         while info.remaining() > 0 {
             header.read_info(&mut info)?;
         }
-        header.checksum = checksum::expected(&header).is_some();
-        Ok(header)
+        let checksum = checksum::take(&mut header)?;
+        header.checksum = checksum.is_some();
+        Ok((header, checksum))
     }
 
     fn read_info(&mut self, info: &mut Cursor<'_>) -> Result<(), WireError> {

@@ -75,9 +75,18 @@ pub struct Node {
     pub lists: Vec<Vec<bool>>,
 }
 
+impl Node {
+    /// So many structs inside each other. The innermost has containers, which are one level more.
+    pub fn nested(structs: usize) -> Self {
+        (1..structs)
+            .fold(Node::default(), |inner, _| Node { child: Some(Box::new(inner)), ..Node::default() })
+    }
+}
+
 impl Value for Node {
     const TYPE: Type = Type::Struct;
     const MIN: [usize; 2] = [1, 1];
+    const RECURSIVE: bool = true;
 
     fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
         let state = &mut { S::START };
@@ -173,7 +182,7 @@ const fn method(name: &'static str, oneway: bool) -> Method {
     Method { service: "Probe", name, oneway, idempotent: false }
 }
 
-pub static METHODS: [Method; 12] = [
+pub static METHODS: [Method; 13] = [
     method("echo", false),
     method("slow", false),
     method("boom", false),
@@ -186,6 +195,7 @@ pub static METHODS: [Method; 12] = [
     method("whoami", false),
     method("tree", false),
     method("hog", false),
+    method("grow", false),
 ];
 
 impl Service for Probe {
@@ -234,6 +244,9 @@ impl Service for Probe {
             11 => handle(request, async move |args: Text| {
                 std::thread::sleep(Duration::from_millis(args.text.parse().unwrap()));
                 ok(args.text)
+            }),
+            12 => handle(request, async move |args: Text| {
+                Ok::<_, ServerError>(Node::nested(args.text.parse().unwrap()))
             }),
             _ => unknown_method(request),
         }

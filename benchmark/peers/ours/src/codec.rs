@@ -104,7 +104,7 @@ fn read<T: Value>(raw: &Raw) -> T {
 }
 
 fn write(out: &mut OutBuf, value: &dyn Encode, format: Format) {
-    let size = value.encoded_size(format, LINK_MIN).expect("a sample is within all limits");
+    let size = value.encoded_size(format, LINK_MIN, 64).expect("a sample is within all limits");
     let fill = &mut |span: &mut volo_core::Span<'_>| {
         value.encode_into(format, span);
         Ok(())

@@ -58,10 +58,10 @@ impl Row {
         Row { name: name.into(), bytes, expected, quiet, answers: 1, heap_max }
     }
 
-    /// The same input so many times in a row.
+    /// The same input so many times in a row. As many calls as may be under way take up to 2 KiB each.
     pub fn times(self, times: usize) -> Self {
         let answers = if self.quiet { 1 } else { times };
-        Row { bytes: self.bytes.repeat(times), answers, heap_max: self.heap_max + MEBIBYTE, ..self }
+        Row { bytes: self.bytes.repeat(times), answers, heap_max: self.heap_max + 2 * MEBIBYTE, ..self }
     }
 }
 

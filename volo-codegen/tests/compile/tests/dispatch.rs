@@ -60,7 +60,7 @@ fn raw<T: Value>(value: T) -> Raw {
 
 fn encode(message: &dyn Encode, out: &mut OutBuf) {
     let format = Protocol::Compact.format();
-    let size = message.encoded_size(format, usize::MAX).unwrap();
+    let size = message.encoded_size(format, usize::MAX, 64).unwrap();
     out.write(size, usize::MAX, &mut |span| {
         message.encode_into(format, span);
         Ok(())

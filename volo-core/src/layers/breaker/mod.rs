@@ -24,9 +24,13 @@ use tower::{Layer, Service};
 
 pub use state::{BreakerConfig, BreakerState};
 
-use super::{Classify, Describe, PerMethod, Route, Rpc, Verdict, now, table::Table};
+use super::{
+    Classify, Describe, PerMethod, Route, Rpc, Verdict,
+    table::{Recent, Table},
+};
 use crate::{
     Error, ErrorKind,
+    clock::now,
     observe::{self, Event},
 };
 use state::{Circuit, Ending, Permit};
@@ -37,10 +41,17 @@ pub struct Breakers {
     inner: Arc<Circuits>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Circuits {
     config: Mutex<PerMethod<BreakerConfig>>,
     breakers: Table<Breaker>,
+    start: Instant,
+}
+
+impl Default for Circuits {
+    fn default() -> Self {
+        Circuits { config: Mutex::default(), breakers: Table::default(), start: now() }
+    }
 }
 
 /// A circuit that many calls use.
@@ -51,14 +62,23 @@ struct Breaker {
     circuit: Mutex<Circuit>,
     /// The number of the circuit's phase if that admits all calls, so that they take no lock; otherwise [`BARRED`].
     free: AtomicU64,
+    /// The calls that succeeded since the circuit was told last, behind the number of its phase, so that they take no
+    /// lock either; [`BARRED`] if it must be told of each.
+    successes: AtomicU64,
+    /// Until when they may be kept from it, in nanoseconds since `epoch`.
+    kept_until_ns: AtomicU64,
+    epoch: Instant,
 }
 
 const BARRED: u64 = u64::MAX;
 
+/// Bits that count, in [`Breaker::successes`].
+const COUNT_BITS: u32 = 32;
+
 impl Breakers {
     /// Circuits that open and close as `config` says.
     pub fn new(config: impl Into<PerMethod<BreakerConfig>>) -> Self {
-        let inner = Circuits { config: Mutex::new(config.into()), breakers: Table::default() };
+        let inner = Circuits { config: Mutex::new(config.into()), ..Circuits::default() };
         Breakers { inner: Arc::new(inner) }
     }
 
@@ -94,19 +114,25 @@ impl Breakers {
     fn get(&self, route: Route<'_>) -> Arc<Breaker> {
         self.inner.breakers.get(route, |route| {
             let config = lock(&self.inner.config).get(route).clone();
-            let circuit = Circuit::new(config);
-            let free = circuit.free_generation().map_or(BARRED, u64::from);
-            Breaker {
-                service: FastStr::new(route.service),
-                method: FastStr::new(route.method),
-                circuit: Mutex::new(circuit),
-                free: AtomicU64::new(free),
-            }
+            Breaker::new(route, Circuit::new(config), self.inner.start)
         })
     }
 }
 
 impl Breaker {
+    fn new(route: Route<'_>, circuit: Circuit, epoch: Instant) -> Self {
+        let free = circuit.free_generation().map_or(BARRED, u64::from);
+        Breaker {
+            service: FastStr::new(route.service),
+            method: FastStr::new(route.method),
+            circuit: Mutex::new(circuit),
+            free: AtomicU64::new(free),
+            successes: AtomicU64::new(BARRED),
+            kept_until_ns: AtomicU64::new(0),
+            epoch,
+        }
+    }
+
     fn admit(&self, now: Instant) -> Result<Permit, Option<Instant>> {
         if let Ok(generation) = u32::try_from(self.free.load(Ordering::Acquire)) {
             return Ok(Permit { generation });
@@ -114,18 +140,49 @@ impl Breaker {
         self.change(|circuit| circuit.admit(now))
     }
 
+    fn end(&self, permit: Permit, ending: Ending, start: Instant) {
+        if ending == Ending::Succeeded && self.keep_success(permit, start) {
+            return;
+        }
+        let now = now();
+        let duration = now.saturating_duration_since(start);
+        self.change(|circuit| circuit.end(permit, ending, duration, now));
+    }
+
+    /// Counts a success that the circuit need not be told of yet.
+    fn keep_success(&self, permit: Permit, start: Instant) -> bool {
+        let known = self.successes.load(Ordering::Relaxed);
+        known >> COUNT_BITS == u64::from(permit.generation)
+            && self.ns(start) < self.kept_until_ns.load(Ordering::Relaxed)
+            && known as u32 != u32::MAX
+            && self.successes.compare_exchange(known, known + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Changes the circuit, which is told before of what was kept from it.
     fn change<T>(&self, change: impl FnOnce(&mut Circuit) -> T) -> T {
         let mut circuit = lock(&self.circuit);
         let before = circuit.generation();
+        let kept = self.successes.swap(BARRED, Ordering::Relaxed);
+        if kept != BARRED {
+            circuit.end_successes(kept as u32);
+        }
         let changed = change(&mut circuit);
         if circuit.generation() != before {
             self.tell(circuit.state());
+        }
+        if let Some((generation, until)) = circuit.quick() {
+            self.kept_until_ns.store(self.ns(until), Ordering::Relaxed);
+            self.successes.store(u64::from(generation) << COUNT_BITS, Ordering::Relaxed);
         }
         let free = circuit.free_generation().map_or(BARRED, u64::from);
         if self.free.load(Ordering::Relaxed) != free {
             self.free.store(free, Ordering::Release);
         }
         changed
+    }
+
+    fn ns(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
@@ -162,7 +219,7 @@ impl<S, C: Clone> Layer<S> for BreakerLayer<C> {
     type Service = CircuitBreaker<S, C>;
 
     fn layer(&self, inner: S) -> CircuitBreaker<S, C> {
-        CircuitBreaker { inner, layer: self.clone() }
+        CircuitBreaker { inner, layer: self.clone(), recent: Recent::default() }
     }
 }
 
@@ -171,6 +228,7 @@ impl<S, C: Clone> Layer<S> for BreakerLayer<C> {
 pub struct CircuitBreaker<S, C = Rpc> {
     inner: S,
     layer: BreakerLayer<C>,
+    recent: Recent<Breaker>,
 }
 
 impl<S, Req, C> Service<Req> for CircuitBreaker<S, C>
@@ -189,7 +247,7 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let BreakerLayer { breakers, classify } = &self.layer;
         let route = classify.route(&request);
-        let (breaker, start) = (breakers.get(route), now());
+        let (breaker, start) = (self.recent.get(route, |route| breakers.get(route)), now());
         let classify = classify.clone();
         match breaker.admit(start) {
             Ok(permit) => {
@@ -252,9 +310,7 @@ struct Admitted {
 impl Admitted {
     fn end(&mut self, ending: Ending) {
         self.ended = true;
-        let now = now();
-        let duration = now.saturating_duration_since(self.start);
-        self.breaker.change(|circuit| circuit.end(self.permit, ending, duration, now));
+        self.breaker.end(self.permit, ending, self.start);
     }
 }
 

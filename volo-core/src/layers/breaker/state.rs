@@ -161,6 +161,19 @@ impl Circuit {
         }
     }
 
+    /// Takes note of calls that succeeded in the phase under way, before whatever is told next.
+    pub(super) fn end_successes(&mut self, count: u32) {
+        if matches!(self.phase, Phase::Closed) && self.forced().is_none() {
+            self.window.add_successes(count);
+        }
+    }
+
+    /// The phase's number and until when successes of calls need only be counted to be told later, if that is so.
+    pub(super) fn quick(&self) -> Option<(u32, Instant)> {
+        let quick = self.config.slow_call.is_none() && self.forced().is_none();
+        Some((self.free_generation().filter(|_| quick)?, self.window.slice_end()?))
+    }
+
     pub(super) fn state(&self) -> BreakerState {
         match (self.forced(), self.phase) {
             (Some(true), _) | (None, Phase::Open { .. }) => BreakerState::Open,

@@ -45,6 +45,18 @@ impl Window {
         self.total
     }
 
+    /// Counts calls of the current slice.
+    pub(super) fn add_successes(&mut self, count: u32) {
+        for counts in [&mut self.slices[self.current], &mut self.total] {
+            counts.calls = counts.calls.saturating_add(count);
+        }
+    }
+
+    /// When the current slice ends; `None` before anything was counted.
+    pub(super) fn slice_end(&self) -> Option<Instant> {
+        Some(self.start? + self.slice)
+    }
+
     pub(super) fn clear(&mut self) {
         self.slices = [Counts::default(); SLICES];
         self.total = Counts::default();
@@ -65,9 +77,9 @@ impl Window {
         for _ in 0..steps {
             self.current = (self.current + 1) % SLICES;
             let old = std::mem::take(&mut self.slices[self.current]);
-            self.total.calls -= old.calls;
-            self.total.failures -= old.failures;
-            self.total.slow -= old.slow;
+            self.total.calls = self.total.calls.saturating_sub(old.calls);
+            self.total.failures = self.total.failures.saturating_sub(old.failures);
+            self.total.slow = self.total.slow.saturating_sub(old.slow);
         }
         self.start = Some(start + self.slice * steps);
     }

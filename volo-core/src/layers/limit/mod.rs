@@ -17,7 +17,8 @@ use tower::{Layer, Service};
 pub use codel::{Codel, CodelConfig};
 pub use token_bucket::{RateConfig, TokenBucket};
 
-use super::{now, reject::Refusable};
+use super::reject::Refusable;
+use crate::clock::now;
 use crate::{Error, ErrorKind};
 
 /// Refuses calls beyond a rate, as overload. All services that it makes share the rate.

@@ -2,41 +2,56 @@
 
 use std::{
     future::Future,
+    mem,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
 use tower::{Service, ServiceExt, util::Oneshot};
 
-use super::{Latency, Plan, Rules, Shared, lock};
+use super::{Latency, Plan, RetryConfig, Rules, Shared, lock};
 use crate::{
     Retry,
-    layers::{Classify, Describe, Verdict, now, retry::plan::Step},
+    clock::now,
+    layers::{Classify, Describe, Verdict, retry::plan::Step},
     observe::{self, Event, RetryEvent},
 };
 
 pin_project! {
-    /// Future of [`Retry`](super::Retry). Only further attempts are boxed.
+    /// Future of [`Retry`](super::Retry). Only what a call needs that is sent again is boxed.
     pub struct RetryFuture<S: Service<Req>, Req, C> {
         #[pin]
         first: Option<S::Future>,
-        again: Option<Again<S, Req, C>>,
+        rest: Rest<S, Req, C>,
     }
+}
+
+/// What is there for a call beside its first attempt.
+enum Rest<S: Service<Req>, Req, C> {
+    Nothing,
+    /// Enough to send it again should the first attempt fail, as few do.
+    Seed(Seed<S, Req, C>),
+    Again(Box<Again<S, Req, C>>),
+}
+
+/// What further attempts are made from.
+pub(super) struct Seed<S, Req, C> {
+    pub(super) spare: Arc<Mutex<S>>,
+    pub(super) shared: Arc<Shared<C>>,
+    pub(super) request: Req,
+    pub(super) rules: Rules,
+    pub(super) first_start: Instant,
 }
 
 /// All that further attempts need.
 pub(super) struct Again<S: Service<Req>, Req, C> {
-    spare: Arc<Mutex<S>>,
-    shared: Arc<Shared<C>>,
-    request: Req,
-    rules: Rules,
+    seed: Seed<S, Req, C>,
     plan: Plan,
     latency: Option<Arc<Mutex<Latency>>>,
-    first_start: Instant,
     further: Vec<Further<S, Req>>,
     sleep: Option<Pin<Box<Sleep>>>,
     /// How the latest attempt ended that failed.
@@ -52,11 +67,17 @@ struct Further<S: Service<Req>, Req> {
 impl<S: Service<Req>, Req, C> RetryFuture<S, Req, C> {
     /// A call that is sent once.
     pub(super) fn once(first: S::Future) -> Self {
-        RetryFuture { first: Some(first), again: None }
+        RetryFuture { first: Some(first), rest: Rest::Nothing }
     }
 
-    pub(super) fn new(first: S::Future, again: Again<S, Req, C>) -> Self {
-        RetryFuture { first: Some(first), again: Some(again) }
+    /// A call that is sent again if it fails.
+    pub(super) fn seeded(first: S::Future, seed: Seed<S, Req, C>) -> Self {
+        RetryFuture { first: Some(first), rest: Rest::Seed(seed) }
+    }
+
+    /// A call that is sent again if it fails or takes long.
+    pub(super) fn planned(first: S::Future, again: Again<S, Req, C>) -> Self {
+        RetryFuture { first: Some(first), rest: Rest::Again(Box::new(again)) }
     }
 }
 
@@ -75,12 +96,21 @@ where
                 && let Poll::Ready(result) = first.poll(cx)
             {
                 this.first.set(None);
-                let Some(again) = this.again else { return Poll::Ready(result) };
-                if let Some(result) = again.settle(again.first_start, result) {
+                let mut again = match mem::replace(this.rest, Rest::Nothing) {
+                    Rest::Nothing => return Poll::Ready(result),
+                    Rest::Seed(seed) if seed.is_success(&result) => return Poll::Ready(result),
+                    Rest::Seed(mut seed) => {
+                        seed.note_peer(&result);
+                        Box::new(seed.grown(None, None))
+                    }
+                    Rest::Again(again) => again,
+                };
+                if let Some(result) = again.settle(again.seed.first_start, result) {
                     return Poll::Ready(result);
                 }
+                *this.rest = Rest::Again(again);
             }
-            let Some(again) = this.again else { return Poll::Pending };
+            let Rest::Again(again) = this.rest else { return Poll::Pending };
             if let Some(result) = again.poll_further(cx) {
                 return Poll::Ready(result);
             }
@@ -98,21 +128,45 @@ where
     }
 }
 
-impl<S, Req, C> Again<S, Req, C>
+impl<S, Req, C> Seed<S, Req, C>
 where
     S: Service<Req>,
+    C: Describe<Req> + Classify<S::Response, S::Error>,
 {
-    pub(super) fn new(
-        spare: Arc<Mutex<S>>,
-        shared: Arc<Shared<C>>,
-        request: Req,
-        rules: Rules,
-        plan: Plan,
+    fn config(&self) -> &RetryConfig {
+        self.rules.get(|| self.shared.classify.route(&self.request))
+    }
+
+    /// Whether the call is over with this result, and well.
+    fn is_success(&self, result: &Result<S::Response, S::Error>) -> bool {
+        self.shared.classify.verdict(result) == Verdict::Success && !self.is_unwanted(result)
+    }
+
+    /// Whether the result has a business status that is to be retried.
+    fn is_unwanted(&self, result: &Result<S::Response, S::Error>) -> bool {
+        let codes = &self.config().codes;
+        !codes.is_empty() && self.shared.classify.code(result).is_some_and(|code| codes.contains(&code))
+    }
+
+    /// Takes note of who got the first attempt, so that the next goes elsewhere. Nobody had to before.
+    fn note_peer(&mut self, result: &Result<S::Response, S::Error>) {
+        let classify = &self.shared.classify;
+        let Some(attempt) = classify.attempt_mut(&mut self.request) else { return };
+        attempt.tried.get_or_insert_default();
+        if let Some(peer) = classify.peer(result) {
+            attempt.note_pick(peer);
+        }
+    }
+
+    /// With a plan of the attempts.
+    pub(super) fn grown(
+        self,
+        backup_delay: Option<Duration>,
         latency: Option<Arc<Mutex<Latency>>>,
-        first_start: Instant,
-    ) -> Self {
-        let (further, sleep, failure) = (Vec::new(), None, None);
-        Again { spare, shared, request, rules, plan, latency, first_start, further, sleep, failure }
+    ) -> Again<S, Req, C> {
+        let idempotent = self.shared.classify.is_idempotent(&self.request);
+        let plan = Plan::begin(self.config(), idempotent, backup_delay, self.first_start);
+        Again { seed: self, plan, latency, further: Vec::new(), sleep: None, failure: None }
     }
 }
 
@@ -128,24 +182,20 @@ where
         start: Instant,
         result: Result<S::Response, S::Error>,
     ) -> Option<Result<S::Response, S::Error>> {
-        let classify = &self.shared.classify;
-        let config = self.rules.get(classify.route(&self.request));
-        let verdict = classify.verdict(&result);
-        let unwanted = !config.codes.is_empty()
-            && classify.code(&result).is_some_and(|code| config.codes.contains(&code));
-        if verdict == Verdict::Success && !unwanted {
+        if self.seed.is_success(&result) {
             if let Some(latency) = &self.latency {
                 let now = now();
                 lock(latency).record(now.saturating_duration_since(start), now);
             }
             return Some(result);
         }
-        let retry = match verdict.retry() {
-            _ if unwanted => Retry::IfIdempotent,
+        let (config, classify) = (self.seed.config(), &self.seed.shared.classify);
+        let retry = match classify.verdict(&result).retry() {
+            _ if self.seed.is_unwanted(&result) => Retry::IfIdempotent,
             _ if !config.timeouts && classify.is_timeout(&result) => Retry::Never,
             retry => retry,
         };
-        let backoff = |number| config.backoff.delay(number, self.shared.dice.next());
+        let backoff = |number| config.backoff.delay(number, self.seed.shared.dice.next());
         match self.plan.fail(config, retry, backoff, now()) {
             Step::End => Some(result),
             Step::Wait | Step::Start(_) => {
@@ -180,28 +230,30 @@ where
             }
             ready!(sleep.as_mut().poll(cx));
         }
-        let route = self.shared.classify.route(&self.request);
-        let step = self.plan.due(self.rules.get(route), &self.shared.purse(), now());
+        let step = self.plan.due(self.seed.config(), &self.seed.shared.purse(), now());
         if !matches!(step, Step::Start(_)) {
-            observe::tell(&Event::Retry { route, retry: RetryEvent::Unpaid }); // its time has come, and it is not sent
+            // Its time has come, and it is not sent.
+            let route = self.seed.shared.classify.route(&self.seed.request);
+            observe::tell(&Event::Retry { route, retry: RetryEvent::Unpaid });
         }
         Poll::Ready(step)
     }
 
     fn start(&mut self, number: u32, is_alone: bool) {
-        let classify = &self.shared.classify;
-        let route = classify.route(&self.request);
+        let Seed { spare, shared, request, rules, .. } = &self.seed;
+        let classify = &shared.classify;
+        let route = classify.route(request);
         let retry = if is_alone { RetryEvent::Again } else { RetryEvent::Backup };
         observe::tell(&Event::Retry { route, retry });
         tracing::debug!(service = route.service, method = route.method, attempt = number, "sent again");
-        let mut request = self.request.clone();
+        let mut request = request.clone();
         if let Some(attempt) = classify.attempt_mut(&mut request) {
             *attempt = attempt.further(number);
         }
-        if is_alone && self.rules.get(route).same_peer {
+        if is_alone && rules.get(|| route).same_peer {
             classify.pin_to_last(&mut request);
         }
-        let service = lock(&self.spare).clone();
+        let service = lock(spare).clone();
         self.further.push(Further { start: now(), future: Box::pin(service.oneshot(request)) });
     }
 }

@@ -23,8 +23,9 @@ pub use budget::Budget;
 pub use config::{Backoff, BackupConfig, BackupDelay, RetryConfig};
 pub use future::RetryFuture;
 
-use super::{Classify, Describe, PerMethod, Route, Rpc, Setting, dice::Dice, now, table::Table};
-use future::Again;
+use super::{Classify, Describe, PerMethod, Reader, Route, Rpc, Setting, dice::Dice, table::Table};
+use crate::clock::now;
+use future::Seed;
 use latency::Latency;
 use plan::{Plan, Purse};
 
@@ -75,7 +76,7 @@ impl<S: Clone, C> Layer<S> for RetryLayer<C> {
 
     fn layer(&self, inner: S) -> Retry<S, C> {
         let spare = Arc::new(Mutex::new(inner.clone()));
-        Retry { inner, spare, shared: self.shared.clone() }
+        Retry { inner, spare, shared: self.shared.clone(), config: self.shared.config.reader() }
     }
 }
 
@@ -86,11 +87,13 @@ pub struct Retry<S, C = Rpc> {
     /// Never made ready, and cloned for further attempts: a clone per call would cost calls that need none.
     spare: Arc<Mutex<S>>,
     shared: Arc<Shared<C>>,
+    config: Reader<PerMethod<RetryConfig>>,
 }
 
 impl<S: Clone, C> Clone for Retry<S, C> {
     fn clone(&self) -> Self {
-        Retry { inner: self.inner.clone(), spare: self.spare.clone(), shared: self.shared.clone() }
+        let Retry { inner, spare, shared, config } = self;
+        Retry { inner: inner.clone(), spare: spare.clone(), shared: shared.clone(), config: config.clone() }
     }
 }
 
@@ -111,25 +114,29 @@ where
     fn call(&mut self, mut request: Req) -> Self::Future {
         let shared = &*self.shared;
         shared.budget.deposit();
-        let rules = shared.rules(&request);
-        let route = shared.classify.route(&request);
-        let config = rules.get(route);
+        let rules = match shared.classify.retry_config(&request) {
+            Some(own) => Rules::Own(own.clone()),
+            None => Rules::Common(self.config.get().clone()),
+        };
+        let config = rules.get(|| shared.classify.route(&request));
         let chained = shared.classify.attempt(&request).is_some_and(|attempt| attempt.chained);
         if config.attempts_max <= 1 || (chained && !config.chained) {
             return RetryFuture::once(self.inner.call(request));
         }
         let now = now();
-        let latency = shared.latency(config, route);
+        let latency = shared.latency(config, || shared.classify.route(&request));
         let backup_delay = shared.backup_delay(config, latency.as_deref(), now);
-        let idempotent = shared.classify.is_idempotent(&request);
-        let plan = Plan::begin(config, idempotent, backup_delay, now);
-        if let Some(attempt) = shared.classify.attempt_mut(&mut request) {
+        let is_simple = latency.is_none() && backup_delay.is_none();
+        if !is_simple && let Some(attempt) = shared.classify.attempt_mut(&mut request) {
             attempt.tried.get_or_insert_default();
         }
-        let copy = request.clone();
+        let (spare, shared, copy) = (self.spare.clone(), self.shared.clone(), request.clone());
+        let seed = Seed { spare, shared, request: copy, rules, first_start: now };
         let first = self.inner.call(request);
-        let (spare, shared) = (self.spare.clone(), self.shared.clone());
-        RetryFuture::new(first, Again::new(spare, shared, copy, rules, plan, latency, now))
+        if is_simple {
+            return RetryFuture::seeded(first, seed);
+        }
+        RetryFuture::planned(first, seed.grown(backup_delay, latency))
     }
 }
 
@@ -140,36 +147,31 @@ pub(super) enum Rules {
 }
 
 impl Rules {
-    pub(super) fn get(&self, route: Route<'_>) -> &RetryConfig {
+    #[inline]
+    pub(super) fn get<'a>(&self, route: impl FnOnce() -> Route<'a>) -> &RetryConfig {
         match self {
             Rules::Own(config) => config,
-            Rules::Common(configs) => configs.get(route),
+            Rules::Common(configs) => configs.get_with(route),
         }
     }
 }
 
 impl<C> Shared<C> {
-    fn rules<Req>(&self, request: &Req) -> Rules
-    where
-        C: Describe<Req>,
-    {
-        match self.classify.retry_config(request) {
-            Some(own) => Rules::Own(own.clone()),
-            None => Rules::Common(self.config.get()),
-        }
-    }
-
     fn purse(&self) -> Purse<'_> {
         Purse { all: &self.budget, backups: &self.backups }
     }
 
     /// The durations of the method's calls, if they matter.
-    fn latency(&self, config: &RetryConfig, route: Route<'_>) -> Option<Arc<Mutex<Latency>>> {
+    fn latency<'a>(
+        &self,
+        config: &RetryConfig,
+        route: impl FnOnce() -> Route<'a>,
+    ) -> Option<Arc<Mutex<Latency>>> {
         let backup = config.backup.as_ref()?;
         self.backups.set_percent(backup.percent_max);
         self.backups.deposit();
         let measured = matches!(backup.delay, BackupDelay::Percentile { .. });
-        measured.then(|| self.latencies.get(route, |_| Mutex::default()))
+        measured.then(|| self.latencies.get(route(), |_| Mutex::default()))
     }
 
     fn backup_delay(

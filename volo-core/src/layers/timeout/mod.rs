@@ -16,8 +16,8 @@ use tower::{Layer, Service};
 
 pub use future::{Deadline, mark_covered};
 
-use super::{Describe, Plain, Rpc, now};
-use crate::{Error, Origin, Retry};
+use super::{Describe, Plain, Rpc};
+use crate::{Error, Origin, Retry, clock::now};
 
 /// Gives each call that goes through so much time, within the deadline it has already; the call is told.
 #[derive(Clone, Copy, Debug, Default)]

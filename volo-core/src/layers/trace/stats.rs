@@ -9,7 +9,7 @@ use std::{
 use faststr::FastStr;
 
 use super::Level;
-use crate::{Body, Context, Error, ErrorKind, Outcome, Peer, Request, Response, Stages};
+use crate::{Body, CallInfo, Error, ErrorKind, Outcome, Peer, Request, Response, Stages, Target};
 
 /// Which end of the call is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -202,7 +202,8 @@ impl Record {
     pub(super) fn start(side: Side, level: Level, request: &mut Request) -> Self {
         let start = Instant::now();
         let request_bytes = bytes(request.body());
-        let Context { service, method, peer, attempt, .. } = &request.context;
+        let CallInfo { peer, attempt, .. } = &*request.context;
+        let Target { service, method, .. } = &**request.context;
         let record = Record {
             side,
             service: service.clone(),

@@ -18,6 +18,7 @@ use volo_core::{
 use super::*;
 use crate::{
     Limits,
+    budget::ReceiveBudget,
     meta::Identity,
     wire::{Dialect, Framing, Header, MessageHead, MessageKind, Outgoing, Protocol, parse},
 };
@@ -143,9 +144,10 @@ impl World {
     fn new(header: Header) -> Self {
         let limits = Limits { in_flight_max: 1, ..Limits::default() };
         let (identity, flags) = (Identity::default(), 0);
-        let (checksums, multiplexed, greeting, times) = (false, false, None, Default::default());
+        let (checksums, multiplexed, greeting) = (Checksums::Never, false, None);
+        let (dialect, budget, times) = (DIALECT, ReceiveBudget::of_process(&limits), Default::default());
         let settings =
-            Settings { dialect: DIALECT, limits, times, identity, flags, checksums, multiplexed, greeting };
+            Settings { dialect, limits, times, identity, flags, checksums, multiplexed, greeting, budget };
         let mux = Arc::new(Mux::new(settings, ConnectOptions::default(), 1).unwrap());
         let (handle, task) = mux.task();
         let wire = Arc::new(Mutex::new(Wire::default()));

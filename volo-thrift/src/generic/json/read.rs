@@ -31,6 +31,18 @@ impl<'j> Json<'j> {
         self.at
     }
 
+    /// What is left.
+    #[inline(always)]
+    pub(in crate::generic) fn rest(&self) -> &'j [u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    /// Passes over bytes of [`Json::rest`] that were read, up to the end of a character.
+    #[inline(always)]
+    pub(in crate::generic) fn advance(&mut self, len: usize) {
+        self.at += len;
+    }
+
     /// The next byte that is no blank; it stays. 0 at the end.
     #[inline]
     pub(in crate::generic) fn peek(&mut self) -> u8 {
@@ -73,6 +85,18 @@ impl<'j> Json<'j> {
             self.expect(b',', if close == b']' { "`,` or `]`" } else { "`,` or `}`" })?;
         }
         Ok(true)
+    }
+
+    /// Before each key of an object: whether there is one; it comes next then, without blanks.
+    #[inline(always)]
+    pub(in crate::generic) fn next_key(&mut self, first: &mut bool) -> Result<bool> {
+        if !*first && self.rest().starts_with(b",\"") {
+            self.at += 1;
+            return Ok(true);
+        }
+        let more = self.next_element(first, b'}')?;
+        self.peek();
+        Ok(more)
     }
 
     /// A key of an object and its colon.

@@ -1,7 +1,8 @@
 //! How far a string is plain: eight bytes at a time, as most strings have nothing to escape.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
+/// The high bit of each byte.
+pub(super) const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// Bytes up to the first that is `"`, `\` or a control character; all if there is none.
 #[inline]
@@ -17,9 +18,15 @@ pub(super) fn plain_len(bytes: &[u8]) -> usize {
     words.len() * 8 + plain
 }
 
+/// The words of a text; what doesn't fill one is left out.
+#[inline(always)]
+pub(super) fn words(bytes: &[u8]) -> &[[u8; 8]] {
+    bytes.as_chunks().0
+}
+
 /// The high bit of each byte that is special. Above the first special byte a bit may be set wrongly, by a borrow.
-#[inline]
-fn special(word: u64) -> u64 {
+#[inline(always)]
+pub(super) fn special(word: u64) -> u64 {
     let zero = |word: u64| word.wrapping_sub(ONES) & !word;
     let quote = zero(word ^ (ONES * u64::from(b'"')));
     let backslash = zero(word ^ (ONES * u64::from(b'\\')));

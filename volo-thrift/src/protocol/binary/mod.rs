@@ -8,19 +8,20 @@ use volo_core::span::COPY_MAX;
 pub use reader::BinaryReader;
 pub use writer::BinaryWriter;
 
-use super::{Protocol, Sizer};
+use super::{Levels, Protocol, Sizer};
 
 /// Counts the bytes of values in Binary.
 #[derive(Debug)]
 pub struct BinarySizer {
     linked: usize,
     link_min: usize,
+    levels: Levels,
 }
 
 impl BinarySizer {
-    /// Counts for a span that links bodies of at least `link_min` bytes.
-    pub fn new(link_min: usize) -> Self {
-        BinarySizer { linked: 0, link_min: link_min.max(COPY_MAX + 1) }
+    /// Counts for a span that links bodies of at least `link_min` bytes, and for values nested `depth_max` deep.
+    pub fn new(link_min: usize, depth_max: u32) -> Self {
+        BinarySizer { linked: 0, link_min: link_min.max(COPY_MAX + 1), levels: Levels::new(depth_max) }
     }
 
     /// Bytes that will be linked, of all counted so far.
@@ -39,6 +40,11 @@ impl Sizer for BinarySizer {
     type State = ();
     const START: () = ();
     const PROTOCOL: Protocol = Protocol::Binary;
+
+    #[inline(always)]
+    fn levels(&mut self) -> &mut Levels {
+        &mut self.levels
+    }
 
     #[inline(always)]
     fn head(&mut self, (): &mut (), _: i16) -> usize {

@@ -9,7 +9,7 @@ use volo_core::span::COPY_MAX;
 pub use reader::CompactReader;
 pub use writer::CompactWriter;
 
-use super::{Protocol, Sizer, Type};
+use super::{Levels, Protocol, Sizer, Type};
 
 /// The nibble of `true` as a field, and of bools as elements.
 const TRUE: u8 = 1;
@@ -87,12 +87,13 @@ fn short_distance(last: i16, id: i16) -> Option<u8> {
 pub struct CompactSizer {
     linked: usize,
     link_min: usize,
+    levels: Levels,
 }
 
 impl CompactSizer {
-    /// Counts for a span that links bodies of at least `link_min` bytes.
-    pub fn new(link_min: usize) -> Self {
-        CompactSizer { linked: 0, link_min: link_min.max(COPY_MAX + 1) }
+    /// Counts for a span that links bodies of at least `link_min` bytes, and for values nested `depth_max` deep.
+    pub fn new(link_min: usize, depth_max: u32) -> Self {
+        CompactSizer { linked: 0, link_min: link_min.max(COPY_MAX + 1), levels: Levels::new(depth_max) }
     }
 
     /// Bytes that will be linked, of all counted so far.
@@ -112,6 +113,11 @@ impl Sizer for CompactSizer {
     type State = i16;
     const START: i16 = 0;
     const PROTOCOL: Protocol = Protocol::Compact;
+
+    #[inline(always)]
+    fn levels(&mut self) -> &mut Levels {
+        &mut self.levels
+    }
 
     #[inline(always)]
     fn head(&mut self, last: &mut i16, id: i16) -> usize {

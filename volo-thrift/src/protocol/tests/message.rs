@@ -46,7 +46,7 @@ fn other_formats_are_refused() {
     let raw = Raw { format: volo_core::Format(7), ..raw(Protocol::Binary, vec![0]) };
     assert!(decode::<Empty>(&raw).is_err());
     assert!(transcode(&raw, Protocol::Binary).is_err());
-    assert!(Typed(Empty {}).encoded_size(volo_core::Format(7), 0).is_err());
+    assert!(Typed(Empty {}).encoded_size(volo_core::Format(7), 0, 64).is_err());
 }
 
 /// Two exceptions: fields 1 and 3.

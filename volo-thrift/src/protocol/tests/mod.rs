@@ -1,5 +1,6 @@
 //! Tests of the protocols as a whole, over types written like generated ones.
 
+mod depth;
 mod hostile;
 mod message;
 mod random;
@@ -41,6 +42,7 @@ struct Holder<T>(T);
 impl<T: Value> Value for Holder<T> {
     const TYPE: Type = Type::Struct;
     const MIN: [usize; 2] = [1, 1];
+    const RECURSIVE: bool = T::RECURSIVE;
 
     fn size<S: Sizer>(&self, sizer: &mut S) -> usize {
         1 + sizer.field(&mut { S::START }, 1, &self.0)

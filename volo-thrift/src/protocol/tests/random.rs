@@ -69,7 +69,7 @@ fn a_size_that_lies_is_rolled_back() {
     let message = Typed(node(3, 3));
     let mut out = OutBuf::default();
     for protocol in BOTH {
-        let right = message.encoded_size(protocol.format(), 100).unwrap();
+        let right = message.encoded_size(protocol.format(), 100, 64).unwrap();
         let mut fill = |span: &mut volo_core::Span<'_>| {
             message.encode_into(protocol.format(), span);
             Ok(())

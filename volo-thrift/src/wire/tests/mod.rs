@@ -30,7 +30,7 @@ pub(super) fn raw(protocol: Protocol, bytes: impl Into<Bytes>) -> Body {
 pub(super) struct Blob(pub(super) Bytes);
 
 impl Encode for Blob {
-    fn encoded_size(&self, _: Format, link_min: usize) -> Result<Size> {
+    fn encoded_size(&self, _: Format, link_min: usize, _: u32) -> Result<Size> {
         Ok(if self.0.len() < link_min.max(volo_core::span::COPY_MAX + 1) {
             Size::inline(self.0.len() + 1)
         } else {

@@ -123,8 +123,7 @@ fn checksums() {
     let written = encode(dialect(TtHeader, Binary), &header, &ping(), &raw(Binary, hex("00"))).unwrap();
     assert_eq!(written, bytes);
     let read = parse(bytes, dialect(TtHeader, Binary), &Limits::default()).unwrap().header.unwrap();
-    assert!(read.checksum);
-    assert_eq!(read.string("crc32c").unwrap(), "16681efa");
+    assert_eq!(*read, header);
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub(crate) const BOTH: [Protocol; 2] = [Protocol::Binary, Protocol::Compact];
 pub(crate) fn encode<T: Encodable>(value: &T, protocol: Protocol) -> Vec<u8> {
     let message = Typed(value.clone());
     let mut out = OutBuf::default();
-    let size = message.encoded_size(protocol.format(), usize::MAX).unwrap();
+    let size = message.encoded_size(protocol.format(), usize::MAX, 64).unwrap();
     out.write(size, usize::MAX, &mut |span| {
         message.encode_into(protocol.format(), span);
         Ok(())

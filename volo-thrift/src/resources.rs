@@ -10,13 +10,13 @@ const DESCRIPTORS_ASSUMED: usize = 1024;
 const MEMORY_ASSUMED: usize = 1 << 30;
 
 /// Connections that fit into the process's descriptor limit.
-pub(super) fn connections_max() -> usize {
+pub(crate) fn connections_max() -> usize {
     let limit = fs::read_to_string("/proc/self/limits").ok().and_then(|text| descriptor_limit(&text));
     limit.unwrap_or(DESCRIPTORS_ASSUMED).saturating_sub(DESCRIPTORS_RESERVED).max(1)
 }
 
 /// A quarter of the memory the process may use: its control group's limit, or the machine's.
-pub(super) fn receive_memory_max() -> usize {
+pub(crate) fn receive_memory_max() -> usize {
     let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
     let group = group.iter().filter_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok()).min();
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_memory(&text));

@@ -1,33 +1,42 @@
 //! How much memory all connections of a process may hold for requests and replies, together.
 //!
-//! Limits per connection don't bound a thousand connections. What is being received, what waits for its handler and
-//! what waits for its peer to read is counted here; small requests that are answered in the same turn never are.
+//! Limits per connection don't bound a thousand connections. What is being received, by servers and clients alike, and
+//! what waits in a server for its handler or for its peer to read is counted here; small requests that are answered in
+//! the same turn never are.
 
 use std::sync::{
     Arc, LazyLock,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// What all servers of the process hold.
+use volo_core::{Error, ErrorKind};
+
+use crate::{Limits, resources};
+
+/// Frames in the making up to this size never count as too much.
+pub(crate) const PARTIAL_FREE: usize = 16 << 10;
+
+/// What all connections of the process hold.
 static PROCESS: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
-/// The sum over all connections, and what one server lets it grow to.
+/// The sum over all connections, and what one server or client lets it grow to.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(crate) struct ReceiveBudget {
     used: Arc<AtomicUsize>,
     max: usize,
 }
 
-impl Budget {
-    /// The process's budget of `max` bytes.
-    pub(super) fn of_process(max: usize) -> Arc<Self> {
-        Arc::new(Budget { used: PROCESS.clone(), max })
+impl ReceiveBudget {
+    /// The process's budget, of as many bytes as `limits` say.
+    pub(crate) fn of_process(limits: &Limits) -> Arc<Self> {
+        let max = limits.receive_memory_max.unwrap_or_else(resources::receive_memory_max);
+        Arc::new(ReceiveBudget { used: PROCESS.clone(), max })
     }
 
     /// A budget of its own.
     #[cfg(test)]
     fn new(max: usize) -> Arc<Self> {
-        Arc::new(Budget { used: Arc::default(), max })
+        Arc::new(ReceiveBudget { used: Arc::default(), max })
     }
 
     /// Bytes in use.
@@ -35,28 +44,23 @@ impl Budget {
     fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
-
-    /// The most that may be in use.
-    pub(super) fn max(&self) -> usize {
-        self.max
-    }
 }
 
-/// One connection's part of the [`Budget`]; given back when dropped.
+/// One connection's part of the [`ReceiveBudget`]; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Share {
-    budget: Arc<Budget>,
+pub(crate) struct Share {
+    budget: Arc<ReceiveBudget>,
     held: usize,
 }
 
 impl Share {
     /// A part of nothing yet.
-    pub(super) fn new(budget: Arc<Budget>) -> Self {
+    pub(crate) fn new(budget: Arc<ReceiveBudget>) -> Self {
         Share { budget, held: 0 }
     }
 
     /// Sets what this connection holds.
-    pub(super) fn set(&mut self, bytes: usize) {
+    pub(crate) fn set(&mut self, bytes: usize) {
         match bytes.checked_sub(self.held) {
             Some(0) => return,
             Some(more) => self.budget.used.fetch_add(more, Ordering::Relaxed),
@@ -66,13 +70,15 @@ impl Share {
     }
 
     /// Whether all connections together hold more than they may.
-    pub(super) fn is_exhausted(&self) -> bool {
+    pub(crate) fn is_exhausted(&self) -> bool {
         self.budget.used.load(Ordering::Relaxed) > self.budget.max
     }
 
-    /// The budget itself.
-    pub(super) fn budget(&self) -> &Budget {
-        &self.budget
+    /// Why a connection ends that asks for much when there is none left.
+    #[cold]
+    pub(crate) fn refusal(&self) -> Error {
+        let text = format!("all connections together passed receive_memory_max of {} bytes", self.budget.max);
+        Error::new(ErrorKind::Overloaded, text)
     }
 }
 
@@ -88,7 +94,7 @@ mod tests {
 
     #[test]
     fn shares_add_up_and_come_back() {
-        let budget = Budget::new(100);
+        let budget = ReceiveBudget::new(100);
         let (mut a, mut b) = (Share::new(budget.clone()), Share::new(budget.clone()));
         a.set(60);
         b.set(40);
