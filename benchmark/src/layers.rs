@@ -57,7 +57,7 @@ fn calls<S>(mut service: S) -> Run
 where
     S: Service<Request, Response = Response, Error = Error> + Send + 'static,
 {
-    let peer = Arc::new(Peer { address: "127.0.0.1:1".parse().expect("an address"), credentials: None });
+    let peer = Arc::new(Peer::new("127.0.0.1:1".parse().expect("an address")));
     Box::new(move || {
         finish(std::future::poll_fn(|cx| service.poll_ready(cx))).expect("ready");
         let response = finish(service.call(request(Some(peer.clone()))));

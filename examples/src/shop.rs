@@ -3,8 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use tokio::{sync::oneshot, task::JoinHandle};
-use volo_core::{Address, BoxError};
-use volo_thrift::{ClientBuilder, Server, client::ServiceClient, generic::Reflection};
+use volo_core::{
+    Address, BoxError,
+    net::{TlsClient, TlsServer},
+};
+use volo_thrift::{ClientBuilder, SameHost, Server, client::ServiceClient, generic::Reflection};
 
 use crate::{
     catalog::CatalogHandler,
@@ -63,22 +66,75 @@ impl Data {
     }
 }
 
+/// What servers and clients need beside addresses.
+#[derive(Clone, Debug, Default)]
+pub struct Transports {
+    /// For addresses like `tls://127.0.0.1:8620`.
+    pub tls_server: Option<TlsServer>,
+    /// Whom clients trust there.
+    pub tls_client: TlsClient,
+    /// Leaves TCP for something faster.
+    pub same_host: Option<SameHost>,
+}
+
+impl Transports {
+    /// The server with all of it that `address` needs.
+    fn server(&self, mut server: Server, address: &Address) -> Server {
+        if let Some(tls) = self.tls_server.clone().filter(|_| matches!(address, Address::Tls(..))) {
+            server = server.tls(tls);
+        }
+        match self.same_host.clone() {
+            Some(same_host) => server.same_host(same_host),
+            None => server,
+        }
+    }
+
+    /// A client that bears with a busy machine and a slow disk longer than the defaults would.
+    pub fn client<C: ServiceClient>(&self, callee: &'static str, address: &Address) -> C {
+        let builder = ClientBuilder::new(callee)
+            .address(address.clone())
+            .tls(self.tls_client.clone())
+            .connect_timeout(Duration::from_secs(1))
+            .rpc_timeout(Duration::from_secs(10));
+        match self.same_host.clone() {
+            Some(same_host) => builder.same_host(same_host).build(),
+            None => builder.build(),
+        }
+    }
+}
+
 /// A running shop.
 pub struct Shop {
     catalog: Running,
     ordering: Running,
+    transports: Transports,
 }
 
 impl Shop {
     /// Starts both services; the ordering service calls the catalogue over its address.
     pub async fn start(data: &Data, catalog: &Address, ordering: &Address) -> Result<Self, BoxError> {
+        Shop::start_over(data, catalog, ordering, Transports::default()).await
+    }
+
+    /// The same with more transports to choose from.
+    pub async fn start_over(
+        data: &Data,
+        catalog: &Address,
+        ordering: &Address,
+        transports: Transports,
+    ) -> Result<Self, BoxError> {
         let handler = CatalogHandler::new(&data.catalog)?;
         let server = ProductCatalogServiceServer::new(handler).add_service(reflection());
-        let catalog = Running::start(server, catalog).await?;
-        let handler = OrderingHandler::new(&data.ordering, patient_client("catalog", &catalog.address))?;
+        let catalog = Running::start(transports.server(server, catalog), catalog).await?;
+        let handler = OrderingHandler::new(&data.ordering, transports.client("catalog", &catalog.address))?;
         let server = ProductOrderingServiceServer::new(handler).add_service(reflection());
-        let ordering = Running::start(server, ordering).await?;
-        Ok(Shop { catalog, ordering })
+        let ordering = Running::start(transports.server(server, ordering), ordering).await?;
+        Ok(Shop { catalog, ordering, transports })
+    }
+
+    /// How to reach what listens there.
+    pub fn transports(&self) -> &Transports {
+        &self.transports
     }
 
     /// Where the catalogue listens.
@@ -103,13 +159,9 @@ fn reflection() -> Reflection {
     Reflection::new([crate::SCHEMA])
 }
 
-/// A client that bears with a busy machine and a slow disk longer than the defaults would.
+/// A client as [`Transports::client`] makes it, where an address says all.
 pub fn patient_client<C: ServiceClient>(callee: &'static str, address: &Address) -> C {
-    ClientBuilder::new(callee)
-        .address(address.clone())
-        .connect_timeout(Duration::from_secs(1))
-        .rpc_timeout(Duration::from_secs(10))
-        .build()
+    Transports::default().client(callee, address)
 }
 
 /// A server in a task of its own.

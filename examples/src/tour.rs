@@ -17,7 +17,7 @@ use crate::{
     report::Report,
     resources::order_state,
     sample::{Samples, offering_id},
-    shop::{Running, Shop, patient_client},
+    shop::{Running, Shop},
     tmf::{
         catalog::{LAUNCHED, ProductCatalogServiceClient, ProductOfferingUpdate},
         common::{EntityRef, HubInput, ListQuery, NotFound},
@@ -42,8 +42,8 @@ const EVENTS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Calls both services as a customer's program would and prints what happens.
 pub async fn walk(shop: &Shop, offerings: usize) -> Result<Report, BoxError> {
     let mut tour = Tour {
-        catalog: patient_client("catalog", shop.catalog()),
-        ordering: patient_client("ordering", shop.ordering()),
+        catalog: shop.transports().client("catalog", shop.catalog()),
+        ordering: shop.transports().client("ordering", shop.ordering()),
         samples: Samples::new(SEED),
         report: Report::default(),
     };

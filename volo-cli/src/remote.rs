@@ -1,11 +1,16 @@
 //! Servers that commands talk to: how they are reached, and what is known of their services.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use volo_codegen::source::FileSource;
 use volo_core::{
     Address,
     layers::trace::{Level, StatsFn, TraceLayer},
+    net::TlsClient,
 };
 use volo_thrift::{
     Client, ClientBuilder,
@@ -19,7 +24,7 @@ use crate::{cmd::Status, report};
 /// How a server is reached.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Remote {
-    /// Where the server listens: `127.0.0.1:8620`, `unix:///run/catalog.sock`.
+    /// Where the server listens: `127.0.0.1:8620`, `tls://catalog.example:443`, `unix:///run/catalog.sock`.
     #[arg(value_name = "ADDR")]
     pub(crate) address: Address,
     /// IDL file of the service; without it the server is asked, if it offers reflection.
@@ -46,6 +51,18 @@ pub(crate) struct Remote {
     /// Metainfo that the server passes on to those it calls.
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     persistent: Vec<(String, String)>,
+    /// Roots that a server's certificate may be of, as PEM; the system's unless given. For tls:// addresses.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Certificate to show to the server, as PEM.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The key of that certificate.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// The name that a server's certificate must be for, if it is not the address's.
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
     /// How long a call may take: `500ms`, `2s`.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     timeout: Duration,
@@ -92,6 +109,7 @@ impl Remote {
             .caller_name("volo")
             .governance(Governance::none())
             .address(self.address.clone())
+            .tls(self.tls())
             .connect_timeout(self.timeout)
             .rpc_timeout(self.timeout)
             .protocol(self.protocol());
@@ -126,6 +144,20 @@ impl Remote {
             value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
         }
         [name(&self.framing), name(&self.protocol), name(&self.mode)]
+    }
+
+    fn tls(&self) -> TlsClient {
+        let mut tls = TlsClient::new();
+        if let Some(roots) = &self.ca {
+            tls = tls.roots(roots);
+        }
+        if let Some((cert, key)) = self.cert.as_ref().zip(self.key.as_ref()) {
+            tls = tls.identity(cert, key);
+        }
+        match &self.server_name {
+            Some(name) => tls.server_name(name.clone()),
+            None => tls,
+        }
     }
 
     /// The metainfo of each call.

@@ -112,10 +112,7 @@ mod tests {
     use super::*;
 
     fn peer(port: u16) -> Arc<Peer> {
-        Arc::new(Peer {
-            address: std::net::SocketAddr::from(([127, 0, 0, 1], port)).into(),
-            credentials: None,
-        })
+        Arc::new(Peer::new(std::net::SocketAddr::from(([127, 0, 0, 1], port)).into()))
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::{
     time::Instant,
 };
 
+use bytes::Bytes;
 use faststr::FastStr;
 use pin_project_lite::pin_project;
 
@@ -76,8 +77,20 @@ struct Rare {
 pub struct Peer {
     /// Its address; unnamed Unix sockets have an empty path.
     pub address: Address,
+    /// What moves the bytes, as [`Profile::transport`](crate::net::Profile::transport); `None` before there is a
+    /// connection.
+    pub transport: Option<&'static str>,
     /// The kernel's word on who it is, where the transport has one.
     pub credentials: Option<Credentials>,
+    /// The certificate it proved to own, where the transport checks one.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+impl Peer {
+    /// Whoever is at `address`: nothing else is known of it yet.
+    pub fn new(address: Address) -> Self {
+        Peer { address, transport: None, credentials: None, certificate: None }
+    }
 }
 
 /// The process behind a local connection, as the kernel knows it.
@@ -89,6 +102,17 @@ pub struct Credentials {
     pub gid: u32,
     /// Process id, where the system tells it.
     pub pid: Option<i32>,
+}
+
+/// The certificate of a peer, which was checked against the roots that are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// All of it, in DER.
+    pub der: Bytes,
+    /// The host names it is for.
+    pub dns_names: Vec<FastStr>,
+    /// The URIs it is for, such as a SPIFFE id.
+    pub uris: Vec<FastStr>,
 }
 
 /// Key-value pairs that travel with a call.

@@ -29,7 +29,9 @@ mod sync;
 pub use address::{Address, ParseAddressError};
 pub use attempt::{Attempt, Tried};
 pub use body::{Body, Decode, DecodeLimits, Encode, Format, Raw};
-pub use context::{CallInfo, Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope, Target};
+pub use context::{
+    CallInfo, Certificate, Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope, Target,
+};
 pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
 pub use request::{Outcome, Request, Response};
 pub use span::{Size, Span};

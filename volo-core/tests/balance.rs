@@ -90,8 +90,7 @@ async fn attempts_go_to_others_and_fixed_peers_stay() {
     seen.sort_unstable();
     assert_eq!(seen, [1, 2, 3], "each attempt went to another one");
     let mut fixed = request();
-    fixed.context.peer =
-        Some(Arc::new(volo_core::Peer { address: "10.0.0.9:9".parse().unwrap(), credentials: None }));
+    fixed.context.peer = Some(Arc::new(volo_core::Peer::new("10.0.0.9:9".parse().unwrap())));
     assert_eq!(port(&ask(&balancer, fixed).await.unwrap()), 9);
 }
 

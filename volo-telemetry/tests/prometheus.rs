@@ -25,7 +25,7 @@ async fn serve(mut request: Request) -> Result<Response, Error> {
         return Err(Error::timeout("too slow"));
     }
     let address: Address = "127.0.0.1:7".parse().unwrap();
-    request.context.peer = Some(Arc::new(Peer { address, credentials: None }));
+    request.context.peer = Some(Arc::new(Peer::new(address)));
     let body = request.body().clone();
     Ok(Response::new(request.context, body, Outcome::Success))
 }

@@ -23,6 +23,7 @@ pub mod protocol;
 mod resources;
 #[doc(hidden)]
 pub mod rt;
+mod same_host;
 #[cfg(feature = "serde")]
 mod serialize;
 pub mod server;
@@ -36,4 +37,5 @@ pub use exception::{ApplicationException, ApplicationKind, BizError};
 pub use faststr::FastStr;
 pub use limits::Limits;
 pub use method::{HandlerFuture, Method, Service};
+pub use same_host::SameHost;
 pub use server::Server;

@@ -19,6 +19,8 @@ pub struct Limits {
     pub depth_max: u32,
     /// Bytes of memory one message may take when decoded; `None` is four times [`Limits::message_max`].
     pub decode_memory_max: Option<usize>,
+    /// How long both ends may take to agree on a session, where the transport has one, as TLS does.
+    pub handshake_timeout: Duration,
     /// From the first byte of a frame to the last of its header: a TTHeader's, the length of a Framed message, the head
     /// of a Buffered one.
     pub header_timeout: Duration,
@@ -54,6 +56,7 @@ impl Default for Limits {
             header_max: 64 << 10,
             depth_max: 64,
             decode_memory_max: None,
+            handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),

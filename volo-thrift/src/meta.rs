@@ -18,7 +18,7 @@ use crate::{
     wire::{Header, MessageHead, MessageKind},
 };
 
-pub use advert::{Advert, Hello, InstanceId};
+pub use advert::{Advert, Hello, InstanceId, Near};
 
 /// Budgets above this are taken for it: a century can be added to any clock.
 const BUDGET_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

@@ -262,7 +262,7 @@ async fn is_trusted(say: impl Fn(Hello) -> Option<String>) -> bool {
     let mut one = Peer::accept(&listener).await;
     let call = one.receive().await.unwrap();
     assert!(Advert::is_wanted(call.header.as_ref().unwrap()), "the client announced itself");
-    one.send(&call, &with(keys::ADVERT, Advert { mux: true, instance }.to_text())).await;
+    one.send(&call, &with(keys::ADVERT, Advert { mux: true, near: None, instance }.to_text())).await;
     first.await.unwrap();
 
     let link = listener.accept().await.unwrap();

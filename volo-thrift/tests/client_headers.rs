@@ -253,7 +253,7 @@ async fn checksums(header: Header) -> [bool; 3] {
 async fn calls_that_share_a_connection_carry_checksums_unless_the_peer_has_none() {
     assert_eq!(checksums(checked()).await, [true; 3]);
     assert_eq!(checksums(Header::default()).await, [true, false, false]);
-    let advert = Advert { mux: true, instance: InstanceId::random() }.to_text();
+    let advert = Advert { mux: true, instance: InstanceId::random(), near: None }.to_text();
     let ours = Header { strings: vec![(keys::ADVERT.into(), advert)], ..Header::default() };
     assert_eq!(checksums(ours).await, [true; 3], "one of ours has some in the end");
     for mux in [0, 1] {

@@ -339,7 +339,7 @@ fn a_client_is_built_outside_of_a_runtime() {
 
 /// The answer that makes the peer one of ours.
 fn advertising() -> Answer {
-    let advert = Advert { mux: true, instance: InstanceId::random() };
+    let advert = Advert { mux: true, near: None, instance: InstanceId::random() };
     let header = Header { strings: vec![(keys::ADVERT.into(), advert.to_text())], ..Header::default() };
     Answer { header, ..Answer::default() }
 }

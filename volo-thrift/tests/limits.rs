@@ -2,6 +2,9 @@
 //!
 //! The rows run one after the other on virtual time, as some limits concern the whole process.
 
+#[cfg(feature = "tls")]
+#[path = "../../volo-core/tests/certificates/mod.rs"]
+mod certificates;
 mod server_support;
 
 use std::{future::Future, future::poll_fn, pin::Pin, time::Duration};
@@ -28,7 +31,7 @@ const DIALECTS: [Dialect; 4] = [BUFFERED, COMPACT, FRAMED, TTHEADER];
 type Row = (&'static str, fn() -> Pin<Box<dyn Future<Output = ()>>>);
 
 /// A limit may have several rows.
-const ROWS: [Row; 27] = [
+const ROWS: [Row; 28] = [
     ("message_max", || Box::pin(requests_to_a_server())),
     ("message_max", || Box::pin(replies_of_a_server())),
     ("message_max", || Box::pin(requests_of_a_client())),
@@ -40,6 +43,7 @@ const ROWS: [Row; 27] = [
     ("depth_max", || Box::pin(levels_of_a_client_s_requests())),
     ("depth_max", || Box::pin(levels_of_a_server_s_replies())),
     ("decode_memory_max", || Box::pin(memory_of_a_list())),
+    ("handshake_timeout", || Box::pin(a_session_that_is_not_made())),
     ("header_timeout", || Box::pin(a_header_that_stalls())),
     ("frame_timeout", || Box::pin(a_frame_that_stalls())),
     ("frame_timeout", || Box::pin(a_reply_that_stalls())),
@@ -321,6 +325,24 @@ async fn ends_in_time(limit: &str, set: impl FnOnce(&mut Limits), bytes: &[u8]) 
     stream.write_all(bytes).await.unwrap();
     let _ = stream.read(&mut [0; 64]).await;
     check_time(limit, began);
+}
+
+#[cfg(feature = "tls")]
+async fn a_session_that_is_not_made() {
+    let tls = certificates::Authority::new().server().tls();
+    let limits = Limits { handshake_timeout: LIMIT, ..Limits::default() };
+    let server = Server::new().limits(limits).add_service(Probe::default()).tls(tls);
+    let running = Running::start(server.bind("tls://127.0.0.1:0").await.unwrap());
+    let Address::Tls(host, port) = &running.address else { unreachable!() };
+    let mut stream = TcpStream::connect((host.as_str(), *port)).await.unwrap();
+    let began = Instant::now();
+    let _ = stream.read(&mut [0; 64]).await;
+    check_time("handshake_timeout", began);
+}
+
+#[cfg(not(feature = "tls"))]
+async fn a_session_that_is_not_made() {
+    eprintln!("SKIPPED: handshake_timeout is tested with the feature tls");
 }
 
 async fn a_header_that_stalls() {

@@ -12,6 +12,7 @@ mod hygiene;
 mod layers;
 mod report;
 mod rpc;
+mod transport;
 
 use std::{env, process::ExitCode};
 
@@ -22,9 +23,9 @@ use report::Report;
 #[global_allocator]
 static ALLOCATOR: CallsMeter<MiMalloc> = CallsMeter::over(MiMalloc);
 
-const USAGE: &str = "usage: peers codec|rpc|layers|build [--json] [--quick] [--rounds=N] [CASE…]";
+const USAGE: &str = "usage: peers codec|rpc|transport|layers|build [--json] [--quick] [--rounds=N] [CASE…]";
 
-/// How many rounds the rpc suite makes, instead of what is usual.
+/// How many rounds the rpc and transport suites make, instead of what is usual.
 const ROUNDS: &str = "--rounds=";
 
 fn main() -> ExitCode {
@@ -47,7 +48,11 @@ fn run(args: &[String]) -> Result<(), String> {
     }
     let rounds = flags.iter().find_map(|flag| flag.strip_prefix(ROUNDS));
     let rounds = rounds.map(|count| count.parse().map_err(|_| format!("{count} is no number; {USAGE}")));
-    if let Some(done) = codec::role(&words).or_else(|| rpc::role(&words)).or_else(|| layers::role(&words)) {
+    if let Some(done) = codec::role(&words)
+        .or_else(|| rpc::role(&words))
+        .or_else(|| transport::role(&words))
+        .or_else(|| layers::role(&words))
+    {
         return done;
     }
     eprintln!("{}", hygiene::header());
@@ -56,6 +61,7 @@ fn run(args: &[String]) -> Result<(), String> {
     match words.split_first() {
         Some((&"codec", only)) => codec::run(&mut report, quick, only)?,
         Some((&"rpc", only)) => rpc::run(&mut report, rpc::Effort::new(quick, rounds.transpose()?), only)?,
+        Some((&"transport", only)) => transport::run(&mut report, quick, rounds.transpose()?, only)?,
         Some((&"layers", _)) => layers::run(&mut report)?,
         Some((&"build", _)) => build::run(&mut report)?,
         _ => return Err(USAGE.to_owned()),

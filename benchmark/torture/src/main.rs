@@ -24,6 +24,8 @@ mod random;
 mod report;
 mod role;
 mod scene;
+#[cfg(target_os = "linux")]
+mod shm;
 mod slowloris;
 mod soak;
 mod suite;
@@ -101,6 +103,8 @@ fn main() -> ExitCode {
         Some(role::SERVER) => role::serve(words),
         Some(role::PLAIN) => role::serve_plainly(),
         Some(role::CLIENT) => role::call(words),
+        #[cfg(target_os = "linux")]
+        Some(shm::STRANGER) => shm::intrude(words),
         _ => run(&Args::parse()),
     };
     match done {

@@ -132,9 +132,20 @@ impl Process {
         Ok(pages * 4096)
     }
 
+    /// Its number.
+    #[cfg(target_os = "linux")]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) -> Result<(), BoxError> {
-        let told = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
+        self.signal("TERM")
+    }
+
+    /// Sends a signal, called as by `kill`.
+    pub fn signal(&self, name: &str) -> Result<(), BoxError> {
+        let told = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status()?;
         if told.success() { Ok(()) } else { Err("kill failed".into()) }
     }
 

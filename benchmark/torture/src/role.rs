@@ -138,17 +138,20 @@ fn runtime() -> Result<Runtime, BoxError> {
     Ok(Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
 
-/// Serves until SIGTERM, with the limits that `words` set.
+/// Serves until SIGTERM, with the limits that `words` set, and at the address if they have one.
 pub fn serve(words: impl Iterator<Item = String>) -> Result<bool, BoxError> {
-    let mut limits = Limits::default();
+    let (mut limits, mut address) = (Limits::default(), "127.0.0.1:0".to_owned());
     for word in words {
-        set(&mut limits, &word)?;
+        match word.strip_prefix("address=") {
+            Some(text) => address = text.to_owned(),
+            None => set(&mut limits, &word)?,
+        }
     }
     let runtime = runtime()?;
     let handle = runtime.handle().clone();
     runtime.block_on(async {
         let server = TortureServiceServer::new(Handler::default()).limits(limits);
-        let server = server.bind("127.0.0.1:0").await?;
+        let server = server.bind(address.as_str()).await?;
         println!("{}", server.local_address().to_string().trim_start_matches("tcp://"));
         let asked = handle.clone();
         std::thread::spawn(move || answer_questions(&asked, |_| None));
@@ -226,9 +229,19 @@ fn client(address: &str) -> ClientBuilder<TortureServiceClient> {
 /// How a call ended.
 async fn outcome(client: &TortureServiceClient, method: &str) -> String {
     match method {
+        "flood" => flood(client),
         "tree" => word(client.tree(Node::default()).await.map(|_| ())),
         _ => word(client.echo("alive".into()).await.map(|_| ())),
     }
+}
+
+/// Calls for large replies from now on.
+fn flood(client: &TortureServiceClient) -> String {
+    for _ in 0..16 {
+        let client = client.clone();
+        tokio::spawn(async move { while client.big(200_000).await.is_ok() {} });
+    }
+    "ok".to_owned()
 }
 
 fn word(result: Result<(), ClientError>) -> String {

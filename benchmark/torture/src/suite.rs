@@ -154,6 +154,17 @@ pub const SUITES: &[Suite] = &[
         timed: true,
         run: |size, report| Box::pin(overload::run(size, report)),
     },
+    #[cfg(target_os = "linux")]
+    Suite {
+        name: "shm",
+        about: "shared memory with peers that die, stop, lie or come from elsewhere; so many sessions with a liar",
+        unit: "sessions",
+        full: 20_000,
+        quick: 1000,
+        gate: true,
+        timed: true,
+        run: |size, report| Box::pin(crate::shm::run(size, report)),
+    },
     Suite {
         name: "soak",
         about: "calls of which 30 % go wrong",

@@ -1,5 +1,7 @@
 //! The programs do what they say and end with 0.
 
+#[path = "../../../volo-core/tests/certificates/mod.rs"]
+mod certificates;
 mod durability;
 mod served;
 
@@ -24,6 +26,19 @@ fn hello_greets() {
 }
 
 #[test]
+fn tls_tells_who_calls() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = certificates::Authority::new();
+    let identity = authority.issue(|_| {});
+    let root = authority.root();
+    let files = [identity.certificate.as_bytes(), identity.key.as_bytes(), &root.read().unwrap()];
+    let paths = ["cert.pem", "key.pem", "roots.pem"].map(|name| directory.path().join(name));
+    paths.iter().zip(files).for_each(|(path, text)| std::fs::write(path, text).unwrap());
+    let arguments = paths.each_ref().map(|path| path.to_str().unwrap());
+    assert_eq!(run(env!("CARGO_BIN_EXE_tls"), &arguments).1, "Hello, world! You are localhost.\n");
+}
+
+#[test]
 fn shop_walks_through_every_kind_of_call() {
     let (output, text) = run(env!("CARGO_BIN_EXE_shop"), &["--offerings", "200"]);
     let progress = String::from_utf8(output.stderr).unwrap();
@@ -45,6 +60,31 @@ fn shop_walks_through_every_kind_of_call() {
         assert_eq!(row.len(), 10, "name, count and four times with a unit: {row:?}");
         assert!(row[1].parse::<u64>().unwrap() > 0);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn shop_takes_any_address() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let authority = certificates::Authority::new();
+    let identity = authority.server();
+    std::fs::write(file("ca.pem"), authority.root().read().unwrap()).unwrap();
+    std::fs::write(file("cert.pem"), &identity.certificate).unwrap();
+    std::fs::write(file("key.pem"), &identity.key).unwrap();
+    let (unix, ca, cert, key) =
+        (format!("unix://{}", file("catalog.sock")), file("ca.pem"), file("cert.pem"), file("key.pem"));
+    for (catalog, ordering) in [(&*unix, "mem://ordering"), ("tls://localhost:0", "127.0.0.1:0")] {
+        let args = ["--offerings", "50", "--catalog", catalog, "--ordering", ordering];
+        let args = [&args[..], &["--ca", &ca, "--cert", &cert, "--key", &key]].concat();
+        let text = run(env!("CARGO_BIN_EXE_shop"), &args).1;
+        let scheme = catalog.split_once("://").unwrap().0;
+        assert!(text.contains(&format!("catalogue at {scheme}://")), "{text}");
+        assert!(text.contains("listener  700 of 700 oneway events"), "{text}");
+    }
+    let near = std::fs::canonicalize(directory.path()).unwrap().join("near");
+    let args = ["--offerings", "50", "--same-host", near.to_str().unwrap()];
+    assert!(run(env!("CARGO_BIN_EXE_shop"), &args).1.contains("listener  700 of 700 oneway events"));
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Endpoint {
     }
 
     pub(super) fn with_stats(instance: Instance, stats: Arc<Stats>, total: Option<Arc<AtomicU32>>) -> Self {
-        let peer = Arc::new(Peer { address: instance.address.clone(), credentials: None });
+        let peer = Arc::new(Peer::new(instance.address.clone()));
         Endpoint { peer, local: instance.is_local(), instance, stats, total }
     }
 

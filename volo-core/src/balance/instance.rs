@@ -1,6 +1,6 @@
 //! One instance of a service, as discovery knows it.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use faststr::FastStr;
 
@@ -49,7 +49,9 @@ impl Instance {
     pub fn is_local(&self) -> bool {
         match &self.address {
             Address::Tcp(address) => address.ip().to_canonical().is_loopback(),
-            Address::Host(host, _) => host == "localhost",
+            Address::Host(host, _) | Address::Tls(host, _) => {
+                host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+            }
             _ => true,
         }
     }
@@ -134,11 +136,16 @@ mod tests {
     fn what_stays_on_the_machine_is_local() {
         let local = |text: &str| text.parse::<Instance>().unwrap().is_local();
         assert!(
-            ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "unix:///a", "mem://a"]
+            ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "tls://[::1]:1", "unix:///a", "mem://a"]
                 .map(local)
                 .iter()
                 .all(|it| *it)
         );
-        assert!(!local("10.0.0.1:1") && !local("catalog:1") && !local("[fe80::1]:1"));
+        assert!(
+            !local("10.0.0.1:1")
+                && !local("tls://10.0.0.1:1")
+                && !local("catalog:1")
+                && !local("[fe80::1]:1")
+        );
     }
 }

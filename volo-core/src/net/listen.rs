@@ -3,9 +3,13 @@
 
 use std::io;
 
+#[cfg(target_os = "linux")]
+use super::shm;
+#[cfg(feature = "tls")]
+use super::tls;
 #[cfg(unix)]
 use super::uds;
-use super::{Link, ListenOptions, mem, tcp};
+use super::{Link, LinkOptions, ListenOptions, mem, tcp};
 use crate::{Address, Error, ErrorKind, Result};
 
 /// Accepts connections at an [`Address`].
@@ -15,9 +19,13 @@ pub struct Listener {
 }
 
 enum Socket {
-    Tcp(tcp::Listener),
+    Tcp(tcp::Listener, LinkOptions),
+    #[cfg(feature = "tls")]
+    Tls(tls::Listener),
     #[cfg(unix)]
     Unix(uds::Listener),
+    #[cfg(target_os = "linux")]
+    Shm(shm::Listener),
     Mem(mem::Listener),
 }
 
@@ -31,20 +39,42 @@ impl Listener {
             Error::new(ErrorKind::Config, format!("cannot listen at {address}")).with_source(error)
         };
         let socket = match address {
-            Address::Tcp(ip) => Socket::Tcp(tcp::Listener::bind(*ip, options).map_err(failed)?),
-            Address::Host(host, port) => {
-                Socket::Tcp(tcp::Listener::bind_host(host, *port, options).await?.map_err(failed)?)
+            Address::Tcp(_) | Address::Host(..) if options.tls.is_some() => {
+                let text =
+                    format!("{address} is not encrypted, but there are certificates: write tls://{address}");
+                return Err(Error::new(ErrorKind::Config, text));
             }
+            Address::Tcp(ip) => {
+                Socket::Tcp(tcp::Listener::bind(*ip, options).map_err(failed)?, options.link.clone())
+            }
+            Address::Host(host, port) => {
+                let bound = tcp::Listener::bind_host(host, *port, options).await?;
+                Socket::Tcp(bound.map_err(failed)?, options.link.clone())
+            }
+            #[cfg(feature = "tls")]
+            Address::Tls(host, port) => {
+                Socket::Tls(tls::Listener::bind(host, *port, options).await?.map_err(failed)?)
+            }
+            #[cfg(not(feature = "tls"))]
+            Address::Tls(..) => return Err(super::unsupported(address, "the feature `tls` of volo-core")),
             #[cfg(unix)]
             Address::Unix(path) => Socket::Unix(uds::Listener::bind(path, options).await.map_err(failed)?),
             #[cfg(not(unix))]
-            Address::Unix(_) => return Err(super::unsupported(address)),
+            Address::Unix(_) => return Err(super::unsupported(address, "a system with Unix sockets")),
+            #[cfg(target_os = "linux")]
+            Address::Shm(path) => Socket::Shm(shm::Listener::bind(path, options).await.map_err(failed)?),
+            #[cfg(not(target_os = "linux"))]
+            Address::Shm(_) => return Err(super::unsupported(address, "Linux")),
             Address::Mem(name) => Socket::Mem(mem::Listener::bind(name, options).map_err(failed)?),
         };
         let local_address = match &socket {
-            Socket::Tcp(tcp) => tcp.local_address().map_err(failed)?,
+            Socket::Tcp(tcp, _) => tcp.local_address().map_err(failed)?.into(),
+            #[cfg(feature = "tls")]
+            Socket::Tls(tls) => tls.local_address().map_err(failed)?,
             #[cfg(unix)]
             Socket::Unix(unix) => unix.local_address(),
+            #[cfg(target_os = "linux")]
+            Socket::Shm(shm) => shm.local_address(),
             Socket::Mem(mem) => mem.local_address(),
         };
         Ok(Listener { socket, local_address })
@@ -65,9 +95,16 @@ impl Listener {
     pub async fn accept(&self) -> Result<Box<dyn Link>> {
         loop {
             let accepted = match &self.socket {
-                Socket::Tcp(tcp) => tcp.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
+                Socket::Tcp(tcp, options) => tcp.accept().await.map(|(stream, address)| {
+                    let link = tcp::link(stream, address, options);
+                    Box::new(link) as Box<dyn Link>
+                }),
+                #[cfg(feature = "tls")]
+                Socket::Tls(tls) => tls.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
                 #[cfg(unix)]
                 Socket::Unix(unix) => unix.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
+                #[cfg(target_os = "linux")]
+                Socket::Shm(shm) => shm.accept().await.map(|link| Box::new(link) as Box<dyn Link>),
                 Socket::Mem(mem) => mem.accept().await,
             };
             let error = match accepted {
@@ -94,9 +131,16 @@ impl Listener {
     /// already, and would see a reset instead of an answer. Whoever comes later is refused.
     pub fn into_backlog(self) -> Vec<Box<dyn Link>> {
         match self.socket {
-            Socket::Tcp(tcp) => tcp.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
+            Socket::Tcp(tcp, options) => {
+                let backlog = tcp.into_backlog().into_iter();
+                backlog.map(|(stream, address)| Box::new(tcp::link(stream, address, &options)) as _).collect()
+            }
+            #[cfg(feature = "tls")]
+            Socket::Tls(tls) => tls.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
             #[cfg(unix)]
             Socket::Unix(unix) => unix.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
+            #[cfg(target_os = "linux")]
+            Socket::Shm(shm) => shm.into_backlog().into_iter().map(|link| Box::new(link) as _).collect(),
             Socket::Mem(mem) => mem.into_backlog(),
         }
     }

@@ -31,8 +31,8 @@ pub fn mem_pair(options: &MemOptions) -> (Box<dyn Link>, Box<dyn Link>) {
 
 fn pair(name: &FastStr, options: &MemOptions) -> (MemLink, MemLink) {
     let (there, back) = (Lane::new(options), Lane::new(options));
-    let peer = Peer { address: Address::Mem(name.clone()), credentials: None };
-    let profile = Profile { transport: "mem", link_min: usize::MAX, message_max: options.slot_size, peer };
+    let peer = Peer::new(Address::Mem(name.clone()));
+    let profile = Profile::new("mem", usize::MAX, options.slot_size, peer);
     let client = MemLink::new(profile.clone(), there.clone(), back.clone());
     (client, MemLink::new(profile, back, there))
 }

@@ -8,8 +8,14 @@ mod listen;
 mod mem;
 mod options;
 mod output;
+#[cfg(unix)]
+mod private;
+#[cfg(target_os = "linux")]
+mod shm;
 mod stream;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(unix)]
 mod uds;
 
@@ -20,10 +26,15 @@ use std::{
 
 use bytes::Bytes;
 
+#[cfg(unix)]
+pub use self::private::{private_directory, remove_stale_sockets};
 pub use self::{
     listen::Listener,
     mem::mem_pair,
-    options::{ConnectOptions, LinkOptions, ListenOptions, MemOptions, TcpOptions},
+    options::{
+        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, TcpOptions,
+        TlsClient, TlsServer,
+    },
 };
 use crate::{
     Address, Peer, Result, Size, Span,
@@ -44,24 +55,32 @@ async fn connect_by_kind(address: &Address, options: &ConnectOptions) -> Result<
     match address {
         Address::Tcp(ip) => Ok(Box::new(tcp::connect(*ip, options).await?)),
         Address::Host(host, port) => Ok(Box::new(tcp::connect_host(host, *port, options).await?)),
+        #[cfg(feature = "tls")]
+        Address::Tls(host, port) => Ok(Box::new(tls::connect(host, *port, options).await?)),
+        #[cfg(not(feature = "tls"))]
+        Address::Tls(..) => Err(unsupported(address, "the feature `tls` of volo-core")),
         #[cfg(unix)]
         Address::Unix(path) => Ok(Box::new(uds::connect(path, options).await?)),
         #[cfg(not(unix))]
-        Address::Unix(_) => Err(unsupported(address)),
+        Address::Unix(_) => Err(unsupported(address, "a system with Unix sockets")),
+        #[cfg(target_os = "linux")]
+        Address::Shm(path) => Ok(Box::new(shm::connect(path, options).await?)),
+        #[cfg(not(target_os = "linux"))]
+        Address::Shm(_) => Err(unsupported(address, "Linux")),
         Address::Mem(name) => mem::connect(name),
     }
 }
 
-#[cfg(not(unix))]
-fn unsupported(address: &Address) -> crate::Error {
-    let text = format!("{address} needs a transport that this system does not have");
-    crate::Error::new(crate::ErrorKind::Config, text)
+#[cfg(any(not(target_os = "linux"), not(feature = "tls")))]
+fn unsupported(address: &Address, needed: &str) -> crate::Error {
+    crate::Error::new(crate::ErrorKind::Config, format!("{address} needs {needed}"))
 }
 
-/// What a connection is like; fixed for its lifetime.
+/// What a connection is like; fixed for its lifetime, but for the peer's certificate, which an accepted connection has
+/// once it has yielded a frame.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Name for statistics: `tcp`, `unix`, `mem`.
+    /// Name for statistics: `tcp`, `tls`, `unix`, `shm`, `mem`.
     pub transport: &'static str,
     /// Bodies of at least this many bytes are better linked than copied; `usize::MAX` where linking is useless.
     pub link_min: usize,
@@ -69,6 +88,14 @@ pub struct Profile {
     pub message_max: usize,
     /// The other end.
     pub peer: Peer,
+}
+
+impl Profile {
+    /// A profile whose peer knows the transport, too.
+    pub(crate) fn new(transport: &'static str, link_min: usize, message_max: usize, peer: Peer) -> Self {
+        let peer = Peer { transport: Some(transport), ..peer };
+        Profile { transport, link_min, message_max, peer }
+    }
 }
 
 /// Where the next frame ends, as far as the bytes at hand tell.

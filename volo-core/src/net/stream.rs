@@ -31,6 +31,9 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
     fn local_address(&self) -> Option<Address> {
         None
     }
+
+    /// Adds what is known of the other end since something was received from it.
+    fn learn(&self, _: &mut Peer) {}
 }
 
 impl Stream for TcpStream {
@@ -66,7 +69,7 @@ pub(super) struct StreamLink<S> {
 impl<S: Stream> StreamLink<S> {
     /// A link over a connected `stream`.
     pub(super) fn new(stream: S, transport: &'static str, peer: Peer, options: &LinkOptions) -> Self {
-        let profile = Profile { transport, link_min: options.link_min, message_max: MESSAGE_MAX, peer };
+        let profile = Profile::new(transport, options.link_min, MESSAGE_MAX, peer);
         let buffered_max = options.buffered_max;
         StreamLink { stream, profile, buffered_max, input: Input::default(), output: Output::default() }
     }
@@ -106,7 +109,11 @@ impl<S: Stream> Link for StreamLink<S> {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>, framer: &mut dyn Framer) -> Poll<Result<Option<Bytes>>> {
-        self.input.poll_frame(cx, &mut self.stream, framer)
+        let polled = self.input.poll_frame(cx, &mut self.stream, framer);
+        if polled.is_ready() {
+            self.stream.learn(&mut self.profile.peer);
+        }
+        polled
     }
 
     fn partial(&self) -> usize {

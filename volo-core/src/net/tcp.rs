@@ -18,7 +18,8 @@ const TRANSPORT: &str = "tcp";
 
 /// Connects to an IP address.
 pub(super) async fn connect(address: SocketAddr, options: &ConnectOptions) -> Result<StreamLink<TcpStream>> {
-    connect_any(&[address], &Address::Tcp(address), options).await
+    let (stream, reached) = connect_any(&[address], &Address::Tcp(address), options).await?;
+    Ok(link(stream, reached, &options.link))
 }
 
 /// Looks a host name up and connects to the first of its addresses that answers.
@@ -27,11 +28,23 @@ pub(super) async fn connect_host(
     port: u16,
     options: &ConnectOptions,
 ) -> Result<StreamLink<TcpStream>> {
+    let name = Address::Host(host.to_owned().into(), port);
+    let (stream, reached) = open_host(host, port, &name, options).await?;
+    Ok(link(stream, reached, &options.link))
+}
+
+/// A connection to the first address of a host that answers, and that address; `name` is for errors.
+pub(super) async fn open_host(
+    host: &str,
+    port: u16,
+    name: &Address,
+    options: &ConnectOptions,
+) -> Result<(TcpStream, SocketAddr)> {
     let addresses = timeout(options.lookup_timeout, resolve(host, port)).await.map_err(|_| {
         let text = format!("looking up `{host}` took longer than {:?}", options.lookup_timeout);
         Error::new(ErrorKind::Connect, text)
     })??;
-    connect_any(&addresses, &Address::Host(host.to_owned().into(), port), options).await
+    connect_any(&addresses, name, options).await
 }
 
 /// All IP addresses of a host name, at least one.
@@ -47,14 +60,14 @@ async fn connect_any(
     addresses: &[SocketAddr],
     name: &Address,
     options: &ConnectOptions,
-) -> Result<StreamLink<TcpStream>> {
+) -> Result<(TcpStream, SocketAddr)> {
     let start = Instant::now();
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for (index, &address) in addresses.iter().enumerate() {
         let left = options.connect_timeout.saturating_sub(start.elapsed());
         let share = left / (addresses.len() - index) as u32;
         match timeout(share, open(address, &options.tcp)).await {
-            Ok(Ok(stream)) => return Ok(link(stream, address, &options.link)),
+            Ok(Ok(stream)) => return Ok((stream, address)),
             Ok(Err(error)) => last = error,
             Err(_) => last = io::ErrorKind::TimedOut.into(),
         }
@@ -83,15 +96,16 @@ fn configure(stream: &TcpStream, options: &TcpOptions) -> io::Result<()> {
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
-fn link(stream: TcpStream, address: SocketAddr, options: &LinkOptions) -> StreamLink<TcpStream> {
-    let peer = Peer { address: Address::Tcp(address), credentials: None };
+/// The link over a connection.
+pub(super) fn link(stream: TcpStream, address: SocketAddr, options: &LinkOptions) -> StreamLink<TcpStream> {
+    let peer = Peer::new(Address::Tcp(address));
     StreamLink::new(stream, TRANSPORT, peer, options)
 }
 
 /// A listening TCP socket.
 pub(super) struct Listener {
     socket: TcpListener,
-    options: ListenOptions,
+    options: TcpOptions,
 }
 
 impl Listener {
@@ -103,7 +117,7 @@ impl Listener {
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         let socket = socket.listen(options.backlog)?;
-        Ok(Listener { socket, options: options.clone() })
+        Ok(Listener { socket, options: options.tcp.clone() })
     }
 
     /// Listens on the first address of a host name that allows it.
@@ -123,23 +137,23 @@ impl Listener {
     }
 
     /// The address with the port in use.
-    pub(super) fn local_address(&self) -> io::Result<Address> {
-        self.socket.local_addr().map(Address::Tcp)
+    pub(super) fn local_address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
     }
 
     /// The next connection.
-    pub(super) async fn accept(&self) -> io::Result<StreamLink<TcpStream>> {
+    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         loop {
             let (stream, address) = self.socket.accept().await?;
-            match configure(&stream, &self.options.tcp) {
-                Ok(()) => return Ok(link(stream, address, &self.options.link)),
+            match configure(&stream, &self.options) {
+                Ok(()) => return Ok((stream, address)),
                 Err(error) => tracing::debug!(%address, %error, "a connection ended before it was accepted"),
             }
         }
     }
 
     /// Stops listening; gives the connections that were waiting to be accepted.
-    pub(super) fn into_backlog(self) -> Vec<StreamLink<TcpStream>> {
+    pub(super) fn into_backlog(self) -> Vec<(TcpStream, SocketAddr)> {
         let Listener { socket, options } = self;
         let Ok(socket) = socket.into_std() else { return Vec::new() };
         #[cfg(target_os = "linux")]
@@ -154,13 +168,13 @@ impl Listener {
                 }
             }
         });
-        let linked = accepted.filter_map(|(stream, address)| {
+        let ready = accepted.filter_map(|(stream, address)| {
             stream.set_nonblocking(true).ok()?;
             let stream = TcpStream::from_std(stream).ok()?;
-            configure(&stream, &options.tcp).ok()?;
-            Some(link(stream, address, &options.link))
+            configure(&stream, &options).ok()?;
+            Some((stream, address))
         });
-        linked.collect()
+        ready.collect()
     }
 }
 

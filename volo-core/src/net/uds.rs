@@ -2,7 +2,8 @@
 //!
 //! A path is never opened wider than its mode: on Linux the file gets the mode that `fchmod` set on the socket
 //! before `bind`; elsewhere, and against an odd umask, it is set before `listen`, until when the kernel refuses
-//! connections. Only a socket that nobody listens on is replaced.
+//! connections. Only a socket that nobody listens on is replaced. A socket in no file system has no mode, so whom it
+//! lets in is decided by user.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -17,13 +18,14 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::geteuid;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::{
     net::{UnixListener, UnixStream},
     time::{sleep, timeout},
 };
 
-use super::{ConnectOptions, LinkOptions, ListenOptions, stream::StreamLink};
+use super::{ConnectOptions, Link, LinkOptions, ListenOptions, stream::StreamLink};
 use crate::{Address, Credentials, Error, ErrorKind, Peer, Result};
 
 const TRANSPORT: &str = "unix";
@@ -35,18 +37,18 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Connects to the socket at `path`.
 pub(super) async fn connect(path: &Path, options: &ConnectOptions) -> Result<StreamLink<UnixStream>> {
     let failed = |text: String| Error::new(ErrorKind::Connect, text);
-    let name = path.display();
+    let name = Address::Unix(path.to_owned());
     match timeout(options.connect_timeout, UnixStream::connect(path)).await {
         Ok(Ok(stream)) => Ok(link(stream, path.to_owned(), &options.link)),
-        Ok(Err(error)) => Err(failed(format!("no connection to unix://{name}")).with_source(error)),
-        Err(_) => Err(failed(format!("no connection to unix://{name} within {:?}", options.connect_timeout))),
+        Ok(Err(error)) => Err(failed(format!("no connection to {name}")).with_source(error)),
+        Err(_) => Err(failed(format!("no connection to {name} within {:?}", options.connect_timeout))),
     }
 }
 
 fn link(stream: UnixStream, path: PathBuf, options: &LinkOptions) -> StreamLink<UnixStream> {
     let credentials =
         stream.peer_cred().ok().map(|peer| Credentials { uid: peer.uid(), gid: peer.gid(), pid: peer.pid() });
-    StreamLink::new(stream, TRANSPORT, Peer { address: Address::Unix(path), credentials }, options)
+    StreamLink::new(stream, TRANSPORT, Peer { credentials, ..Peer::new(Address::Unix(path)) }, options)
 }
 
 /// A listening socket, whose file is removed with it.
@@ -54,20 +56,34 @@ pub(super) struct Listener {
     socket: UnixListener,
     path: PathBuf,
     /// Device and inode of the file; not reused as long as the socket is open.
-    file: (u64, u64),
+    file: Option<(u64, u64)>,
+    /// Who may connect; `None` is whoever can.
+    users: Option<Vec<u32>>,
     options: LinkOptions,
 }
 
 impl Listener {
     /// Listens at `path`.
     pub(super) async fn bind(path: &Path, options: &ListenOptions) -> io::Result<Self> {
+        let (link, users) = (options.link.clone(), options.unix_users.clone());
+        if is_abstract(path) {
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            socket.set_nonblocking(true)?;
+            socket.bind(&SockAddr::unix(path)?)?;
+            socket.listen(options.backlog.try_into().unwrap_or(i32::MAX))?;
+            let socket = UnixListener::from_std(OwnedFd::from(socket).into())?;
+            let users = Some(users.unwrap_or_else(|| vec![geteuid().as_raw(), ROOT]));
+            return Ok(Listener { socket, path: path.to_owned(), file: None, users, options: link });
+        }
         let _starting = lock_directory(path).await;
         let socket = bind(path, options.unix_mode)?;
         let listening = socket.listen(options.backlog.try_into().unwrap_or(i32::MAX));
         let opened = listening.and_then(|()| UnixListener::from_std(OwnedFd::from(socket).into()));
         let file = identity(&fs::symlink_metadata(path)?);
         match opened {
-            Ok(socket) => Ok(Listener { socket, path: path.to_owned(), file, options: options.link.clone() }),
+            Ok(socket) => {
+                Ok(Listener { socket, path: path.to_owned(), file: Some(file), users, options: link })
+            }
             Err(error) => {
                 fs::remove_file(path)?;
                 Err(error)
@@ -82,9 +98,38 @@ impl Listener {
 
     /// The next connection.
     pub(super) async fn accept(&self) -> io::Result<StreamLink<UnixStream>> {
-        let (stream, address) = self.socket.accept().await?;
-        let path = address.as_pathname().unwrap_or(Path::new("")).to_owned();
-        Ok(link(stream, path, &self.options))
+        loop {
+            let (stream, address) = self.socket.accept().await?;
+            let path = address.as_pathname().unwrap_or(Path::new("")).to_owned();
+            if let Some(link) = self.admit(link(stream, path, &self.options)) {
+                return Ok(link);
+            }
+        }
+    }
+
+    /// Closes the connection unless its user may have one.
+    fn admit(&self, link: StreamLink<UnixStream>) -> Option<StreamLink<UnixStream>> {
+        let Some(users) = &self.users else { return Some(link) };
+        let peer = link.profile().peer.credentials;
+        if peer.is_some_and(|peer| users.contains(&peer.uid)) {
+            return Some(link);
+        }
+        let (uid, pid) = (peer.map(|peer| peer.uid), peer.and_then(|peer| peer.pid));
+        let address = self.local_address();
+        tracing::warn!(%address, ?uid, ?pid, allowed = ?users, "refused a connection of a user who is not allowed");
+        None
+    }
+
+    /// The next connection as it is, for what is more than a link over it.
+    #[cfg(target_os = "linux")]
+    pub(super) async fn accept_socket(&self) -> io::Result<UnixStream> {
+        Ok(self.socket.accept().await?.0)
+    }
+
+    /// Refuses connections from here on.
+    #[cfg(target_os = "linux")]
+    pub(super) fn stop(&self) {
+        let _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
     }
 
     /// Stops listening; gives the connections that were waiting to be accepted.
@@ -98,7 +143,7 @@ impl Listener {
         let linked = accepted.filter_map(|(stream, _)| {
             let stream = std::os::unix::net::UnixStream::from(OwnedFd::from(stream));
             stream.set_nonblocking(true).ok()?;
-            Some(link(UnixStream::from_std(stream).ok()?, PathBuf::new(), &self.options))
+            self.admit(link(UnixStream::from_std(stream).ok()?, PathBuf::new(), &self.options))
         });
         linked.collect()
     }
@@ -106,10 +151,18 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.file) {
+        let Some(file) = self.file else { return };
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == file) {
             let _ = fs::remove_file(&self.path); // if it can't be, the next server finds it stale
         }
     }
+}
+
+const ROOT: u32 = 0;
+
+/// Whether the name is in no file system.
+fn is_abstract(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().first() == Some(&0)
 }
 
 fn identity(metadata: &fs::Metadata) -> (u64, u64) {
@@ -157,7 +210,7 @@ fn open_with_mode(mode: u32) -> io::Result<Socket> {
 }
 
 /// Removes what is at `path` if it is a socket without a server.
-fn remove_stale(path: &Path) -> io::Result<()> {
+pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     let refuse = |text| Err(io::Error::new(io::ErrorKind::AddrInUse, text));
     let kind = fs::symlink_metadata(path)?.file_type();
     if kind.is_symlink() {
@@ -317,8 +370,6 @@ mod tests {
 
     #[tokio::test]
     async fn both_ends_know_each_other() {
-        use super::super::Link;
-
         let directory = Directory::new("peer");
         let path = directory.join("a.sock");
         let listener = listen(&path).await.unwrap();
@@ -332,6 +383,85 @@ mod tests {
         for credentials in [client.credentials.unwrap(), server.credentials.unwrap()] {
             assert_eq!((credentials.uid, credentials.gid), (own.uid(), own.gid()));
             assert_eq!(credentials.pid, Some(std::process::id() as i32));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_name_in_no_file_system_is_free_again_with_its_server() {
+        let path = PathBuf::from(format!("\0volo-uds-abstract-{}", std::process::id()));
+        for _ in 0..2 {
+            let listener = listen(&path).await.unwrap();
+            assert_eq!(listen(&path).await.err().unwrap().kind(), io::ErrorKind::AddrInUse);
+            let options = ConnectOptions::default();
+            let (client, server) = tokio::join!(connect(&path, &options), listener.accept());
+            assert!(client.is_ok() && server.is_ok());
+        }
+    }
+
+    /// Connects as another user, by a helper process; gives what that says.
+    #[cfg(target_os = "linux")]
+    async fn connect_as(user: u32, path: &Path) -> Option<String> {
+        if !geteuid().is_root() {
+            eprintln!("SKIPPED: connecting as another user needs root");
+            return None;
+        }
+        let script = "import os,socket,sys; os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))\n\
+            s=socket.socket(socket.AF_UNIX); s.settimeout(10); p=sys.argv[1]\n\
+            s.connect(chr(0)+p[1:] if p[0]=='@' else p); print('connected', flush=True)\n\
+            print('got', s.recv(1))";
+        let name = path.to_string_lossy().replace('\0', "@");
+        let mut command = tokio::process::Command::new("python3");
+        let output = command.args(["-c", script, &name, &user.to_string()]).output().await.unwrap();
+        Some(format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn only_users_who_are_allowed_get_a_connection() {
+        const NOBODY: u32 = 65_534;
+        let directory = Directory::new("users");
+        fs::set_permissions(&directory.0, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = directory.join("a.sock");
+        let private = listen(&path).await.unwrap();
+        if let Some(said) = connect_as(NOBODY, &path).await {
+            assert!(said.contains("PermissionError"), "the mode alone keeps others out: {said}");
+        }
+        drop(private);
+
+        let nameless = PathBuf::from(format!("\0volo-uds-users-{}", std::process::id()));
+        let own = geteuid().as_raw();
+        for (path, users) in [(&path, Some(vec![own])), (&nameless, Some(vec![own])), (&nameless, None)] {
+            let options = ListenOptions { unix_mode: 0o666, unix_users: users, ..ListenOptions::default() };
+            let listener = Listener::bind(path, &options).await.unwrap();
+            let refused = tokio::select! {
+                _ = listener.accept() => panic!("someone else was let in"),
+                said = connect_as(NOBODY, path) => said,
+            };
+            assert!(refused.is_none_or(|said| said.contains("connected\ngot b''")), "closed at once");
+            let options = ConnectOptions::default();
+            let (client, server) = tokio::join!(connect(path, &options), listener.accept());
+            assert!(client.is_ok() && server.is_ok(), "the own user is let in");
+        }
+        let options =
+            ListenOptions { unix_mode: 0o666, unix_users: Some(vec![NOBODY]), ..ListenOptions::default() };
+        let listener = Listener::bind(&path, &options).await.unwrap();
+        let accepted = tokio::select! {
+            link = listener.accept() => link.unwrap().profile().peer.credentials,
+            said = connect_as(NOBODY, &path) => {
+                assert_eq!(said, None);
+                return;
+            }
+        };
+        assert_eq!(accepted.unwrap().uid, NOBODY);
+        let own = connect(&path, &ConnectOptions::default()).await.unwrap();
+        tokio::select! {
+            _ = listener.accept() => panic!("users who are not named are refused, whoever they are"),
+            _ = tokio::time::sleep(Duration::from_millis(50)) => drop(own),
         }
     }
 

@@ -1,8 +1,12 @@
 //! A link with async functions around it, and the length-prefix framing of the tests.
 
+#[cfg(feature = "tls")]
+use std::sync::LazyLock;
 use std::{future::poll_fn, ops::Range};
 
 use bytes::Bytes;
+#[cfg(feature = "tls")]
+use volo_core::net::{TlsClient, TlsServer};
 use volo_core::{
     Address, Error, Result, Size,
     net::{ConnectOptions, Frame, Framer, Link, ListenOptions, Listener, connect},
@@ -94,16 +98,52 @@ pub(crate) struct Ends {
 impl Ends {
     pub(crate) async fn new(address: String) -> Self {
         let address: Address = address.parse().unwrap();
-        let listener = Listener::bind(&address, &ListenOptions::default()).await.unwrap();
-        let options = ConnectOptions::default();
-        let (client, server) = tokio::join!(connect(listener.local_address(), &options), listener.accept());
-        Ends { client: End::new(client.unwrap()), server: End::new(server.unwrap()), listener }
+        let listener = Listener::bind(&address, &listen_options(&address)).await.unwrap();
+        let mut dialling = tokio::spawn(dial(listener.local_address().clone()));
+        let mut server = End::new(listener.accept().await.unwrap());
+        // Where there is a handshake, the other end has to be asked for a message, too.
+        let client = tokio::select! {
+            client = &mut dialling => End::new(client.unwrap().unwrap()),
+            message = server.recv() => panic!("nobody sent {message:?}"),
+        };
+        Ends { client, server, listener }
     }
 
     /// The server's end of a connection that someone else makes.
     pub(crate) async fn accept(&self) -> End {
         End::new(self.listener.accept().await.unwrap())
     }
+}
+
+/// Makes a connection to one of [`listen_options`].
+pub(crate) async fn dial(address: Address) -> Result<Box<dyn Link>> {
+    let options = ConnectOptions {
+        #[cfg(feature = "tls")]
+        tls: encryption().0.clone(),
+        ..ConnectOptions::default()
+    };
+    connect(&address, &options).await
+}
+
+#[cfg(not(feature = "tls"))]
+fn listen_options(_: &Address) -> ListenOptions {
+    ListenOptions::default()
+}
+
+#[cfg(feature = "tls")]
+fn listen_options(address: &Address) -> ListenOptions {
+    let tls = matches!(address, Address::Tls(..)).then(|| encryption().1.clone());
+    ListenOptions { tls, ..ListenOptions::default() }
+}
+
+/// What clients and servers need to trust each other.
+#[cfg(feature = "tls")]
+fn encryption() -> &'static (TlsClient, TlsServer) {
+    static BOTH: LazyLock<(TlsClient, TlsServer)> = LazyLock::new(|| {
+        let authority = crate::certificates::Authority::new();
+        (authority.client(), authority.server().tls())
+    });
+    &BOTH
 }
 
 /// Bytes that tell where they are.

@@ -1,5 +1,8 @@
 //! One test body for every transport: what holds above the [`Link`] seam holds for all of them.
 
+#[cfg(feature = "tls")]
+#[path = "../certificates/mod.rs"]
+mod certificates;
 mod end;
 mod link;
 mod stream;
@@ -62,6 +65,10 @@ any_link!(tcp, "127.0.0.1:0".to_owned());
 any_link!(mem, crate::unique("mem://"));
 #[cfg(unix)]
 any_link!(unix, crate::unique("unix://"));
+#[cfg(feature = "tls")]
+any_link!(tls, "tls://127.0.0.1:0".to_owned());
+#[cfg(target_os = "linux")]
+any_link!(shm, crate::unique("shm://"));
 
 mod streams {
     any_stream!(tcp, "127.0.0.1:0".to_owned());

@@ -14,6 +14,8 @@ cpp_suite() {
   cells cpp "peer->us" "$work/cpp/client" "${us##*:}"
 
   thrift_test cpp cpp_test_server cpp_test_client
+  thrift_test_pair cpp binary buffered @thrift-test cpp_test_server cpp_test_client
+  thrift_test_tls cpp cpp_test_server cpp_test_client
 }
 
 cpp_build() {
@@ -22,6 +24,8 @@ cpp_build() {
   cpp_generate gen/evolved no_skeleton "$here/idl/evolved.thrift"
   cpp_generate gen-apache no_skeleton,templates,cob_style "$work/apache/test/ThriftTest.thrift"
   make -C "$work/cpp" -j "$(nproc)" -f "$here/cpp/Makefile" APACHE="$work/apache" all apache
+  mkdir -p "$work/apache/test/cpp/bin"
+  ln -sf "$work"/cpp/Test{Server,Client} "$work/apache/test/cpp/bin/"
 }
 
 # cpp_generate DIRECTORY OPTIONS IDL: files that would stay the same are not touched, so make does nothing about them.
@@ -35,10 +39,11 @@ cpp_generate() {
   done
 }
 
+# They look for keys beside the directory above their own.
 cpp_test_server() {
-  exec "$work/cpp/TestServer" --server-type=threaded "$@"
+  exec "$work/apache/test/cpp/bin/TestServer" --server-type=threaded "$@"
 }
 
 cpp_test_client() {
-  exec timeout 60 "$work/cpp/TestClient" "$@"
+  exec timeout 60 "$work/apache/test/cpp/bin/TestClient" "$@"
 }

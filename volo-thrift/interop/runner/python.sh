@@ -22,6 +22,7 @@ python_suite() {
 
   apache_source
   thrift_test python python_test_server python_test_client
+  thrift_test_tls python python_tls_server python_tls_client
 }
 
 python_build() {
@@ -42,4 +43,14 @@ python_test_server() {
 
 python_test_client() {
   exec timeout 60 "$work/python/venv/bin/python" "$work/apache/test/py/TestClient.py" --genpydir="$work/python/apache" "$@"
+}
+
+python_tls_server() {
+  exec "$work/python/venv/bin/python" "$here/python/over_tls.py" "$work/apache/test/py/TestServer.py" \
+    --genpydir="$work/python/apache" "$@" TThreadedServer
+}
+
+python_tls_client() {
+  exec timeout 60 "$work/python/venv/bin/python" "$here/python/over_tls.py" "$work/apache/test/py/TestClient.py" \
+    --genpydir="$work/python/apache" "$@"
 }

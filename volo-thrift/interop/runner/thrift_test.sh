@@ -14,17 +14,44 @@ thrift_test() {
   thrift_test_pair "$peer" compact framed "$work/thrift-test.sock" "$server" "$client"
 }
 
+# thrift_test_tls PEER SERVER CLIENT: the same over TLS, with keys in place of those that came with the suite.
+thrift_test_tls() {
+  local peer=$1 server=$2 client=$3
+  export THRIFT_TEST_KEYS=$work/apache/test/keys
+  [ -e "$THRIFT_TEST_KEYS/ours" ] || step "keys and certificates" thrift_test_keys
+  thrift_test_pair "$peer" binary buffered tls "$server" "$client"
+  thrift_test_pair "$peer" compact framed tls "$server" "$client"
+}
+
+thrift_test_keys() (
+  cd "$THRIFT_TEST_KEYS"
+  local new=(openssl req -x509 -newkey rsa:2048 -nodes -days 3650) names=subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1
+  "${new[@]}" -keyout CA.key -out CA.pem -subj "/CN=interop" -addext keyUsage=critical,keyCertSign
+  "${new[@]}" -keyout server.key -out server.crt -subj "/CN=localhost" -CA CA.pem -CAkey CA.key \
+    -addext "$names" -addext basicConstraints=critical,CA:FALSE -addext extendedKeyUsage=serverAuth
+  "${new[@]}" -keyout client.key -out client.crt -subj "/CN=client" -CA CA.pem -CAkey CA.key \
+    -addext basicConstraints=critical,CA:FALSE -addext extendedKeyUsage=clientAuth
+  cat server.key server.crt >server.pem
+  touch ours
+)
+
 thrift_test_generate() {
   mkdir -p "$work/$1/apache"
   thrift -nowarn --gen py -out "$work/$1/apache" "$work/apache/test/ThriftTest.thrift"
 }
 
-# Both directions over a port of the system's choice, or a Unix socket.
+# Both directions over a port of the system's choice, encrypted (tls) or not (an empty text), or a Unix socket.
 thrift_test_pair() {
   local peer=$1 protocol=$2 transport=$3 socket=$4 server=$5 client=$6
-  local case="ThriftTest $protocol $transport${socket:+ over a Unix socket}" at
+  local case="ThriftTest $protocol $transport" at options=("--protocol=$protocol" "--transport=$transport")
+  case $socket in
+    "") ;;
+    tls) case+=" over TLS" options+=(--ssl) socket="" ;;
+    @*) case+=" over a Unix socket without a file" options+=(--abstract-namespace) socket=${socket#@} ;;
+    *) case+=" over a Unix socket" ;;
+  esac
   at=$(thrift_test_address "$socket")
-  local options=("--protocol=$protocol" "--transport=$transport" "$at")
+  options+=("$at")
   thrift_test_cell "$peer" "us->peer" "$case" "$server" our_test_client "${options[@]}"
   thrift_test_cell "$peer" "peer->us" "$case" our_test_server "$client" "${options[@]}"
 }
@@ -68,7 +95,7 @@ thrift_test_wait() {
   for _ in $(seq 100); do
     case $1 in
       --port=*) (: <"/dev/tcp/127.0.0.1/${1#--port=}") 2>/dev/null && return ;;
-      --domain-socket=*) [ ! -S "${1#--domain-socket=}" ] || return 0 ;;
+      --domain-socket=*) ! grep -q "${1#--domain-socket=}$" /proc/net/unix || return 0 ;;
     esac
     sleep 0.1
   done

@@ -15,7 +15,7 @@ use volo_core::{
         retry::{Budget, RetryConfig},
         trace::{Level, TraceLayer, Tracer},
     },
-    net::ConnectOptions,
+    net::{ConnectOptions, TlsClient},
     pool::PoolConfig,
 };
 
@@ -29,7 +29,7 @@ use super::{
     warm_up::warming,
 };
 use crate::{
-    Limits,
+    Limits, SameHost,
     budget::ReceiveBudget,
     erased::{TraceWrap, trace, wrap},
     meta::{Advert, Identity, keys},
@@ -79,6 +79,7 @@ pub struct ClientBuilder<C> {
     attempt_tracers: Vec<TraceWrap>,
     #[cfg(feature = "config")]
     pub(super) config: Option<volo_core::config::Config>,
+    same_host: Option<SameHost>,
     fault: Option<String>,
     client: PhantomData<fn() -> C>,
 }
@@ -105,6 +106,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
             attempt_tracers: Vec::new(),
             #[cfg(feature = "config")]
             config: None,
+            same_host: None,
             fault: None,
             client: PhantomData,
         }
@@ -262,6 +264,21 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self
     }
 
+    /// How addresses like `tls://catalog.example:443` are spoken to; by default the system's roots are trusted, and no
+    /// certificate is shown. Needs the feature `tls`.
+    pub fn tls(mut self, tls: TlsClient) -> Self {
+        self.connect.tls = tls;
+        self
+    }
+
+    /// Leaves TCP for a better transport with servers on this host that name the same directory: [`SameHost`], or its
+    /// path. Calls stay on TCP if anything lies between, as long as nothing better is up, and where the server
+    /// doesn't offer it. Needs TTHeader, and nothing said about how calls share connections.
+    pub fn same_host(mut self, same_host: impl Into<SameHost>) -> Self {
+        self.same_host = Some(same_host.into());
+        self
+    }
+
     /// Puts a header with metainfo before each message. This is the default.
     pub fn ttheader(self) -> Self {
         self.framing(Framing::TtHeader)
@@ -359,6 +376,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
     /// The client. Settings that make no sense together fail its calls, with an error that says why.
     pub fn build(mut self) -> C {
         self.connect.link.buffered_max = self.limits.write_buffer_max;
+        self.connect.handshake_timeout = self.limits.handshake_timeout;
         let settings = Settings {
             dialect: self.dialect,
             times: Times::from(&self.limits).into(),
@@ -378,8 +396,11 @@ impl<C: ServiceClient> ClientBuilder<C> {
             _ if self.checksums && !has_header => {
                 Err(Error::new(ErrorKind::Config, "checksums need TTHeader"))
             }
-            (None, Mode::Auto) if has_header => {
-                Auto::new(settings, self.connect, self.pool).map(|auto| Transport::Auto(Arc::new(auto)))
+            (None, Mode::Auto) if has_header => Auto::new(settings, self.connect, self.pool, self.same_host)
+                .map(|auto| Transport::Auto(Arc::new(auto))),
+            _ if self.same_host.is_some() => {
+                let text = "same_host needs TTHeader, and neither mux nor pingpong";
+                Err(Error::new(ErrorKind::Config, text))
             }
             (None, Mode::Auto | Mode::PingPong) => {
                 let announcement = (keys::ANNOUNCE, Advert::PLAIN_ANNOUNCEMENT);

@@ -11,7 +11,7 @@ use std::{
 
 use faststr::FastStr;
 use volo_core::{
-    Error, ErrorKind, Request, Result, Stage,
+    Address, Error, ErrorKind, Peer, Request, Result, Stage,
     layers::Setting,
     net::{ConnectOptions, Link},
 };
@@ -123,8 +123,12 @@ pub(super) struct Connection<S> {
     fronts: Fronts,
     /// What the next request says beside its own.
     greeting: Option<Pair>,
+    /// The other end, under the address that was to be called.
+    peer: Arc<Peer>,
     /// Whether the peer is known to be a server of ours.
     akin: bool,
+    /// What the peer offers, until somebody takes note of it.
+    advert: Option<Box<Advert>>,
     timer: Timer,
     /// Set while the peer takes no bytes: how many it had taken, and until when it must take more.
     stalled: Option<(u64, Option<Instant>)>,
@@ -156,16 +160,23 @@ pub(super) struct Received<S> {
 }
 
 impl<S> Connection<S> {
-    /// A connection with room for `window` calls at a time.
-    pub(super) fn new(link: Box<dyn Link>, settings: Arc<Settings>, window: usize) -> Self {
+    /// A connection for calls to `address`, with room for `window` of them at a time.
+    pub(super) fn new(
+        link: Box<dyn Link>,
+        address: &Address,
+        settings: Arc<Settings>,
+        window: usize,
+    ) -> Self {
         let checksums = settings.checksums.at_first(link.profile().transport);
         Connection {
+            peer: Arc::new(Peer { address: address.clone(), ..link.profile().peer.clone() }),
             calls: Calls::new(window),
             framer: FixedFramer::new(settings.dialect, &settings.limits),
             link,
             greeting: settings.greeting.clone(),
             akin: false,
             share: Share::new(settings.budget.clone()),
+            advert: None,
             settings,
             fronts: Fronts::new(checksums),
             timer: Timer::default(),
@@ -196,6 +207,20 @@ impl<S> Connection<S> {
     /// Whether the peer answers a hello, and does so beside the calls under way.
     pub(super) fn is_akin(&self) -> bool {
         self.akin
+    }
+
+    /// The other end, under the address that was to be called.
+    pub(super) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
+    /// What the peer offered since it was asked last. An offer for the same host is left out if it is about another
+    /// connection.
+    pub(super) fn take_advert(&mut self) -> Option<Advert> {
+        let advert = *self.advert.take()?;
+        let server = &self.link.profile().peer.address;
+        let near = advert.near.filter(|near| near.is_over(server, self.link.local_address().as_ref()));
+        Some(Advert { near, ..advert })
     }
 
     /// Asks the peer with the next request who it is.
@@ -377,7 +402,10 @@ impl<S> Connection<S> {
         };
         let header = message.header.as_deref();
         self.retiring |= header.is_some_and(asks_to_close);
-        self.akin |= header.is_some_and(|header| Advert::read(header).is_some());
+        if let Some(advert) = header.and_then(Advert::read) {
+            self.akin = true;
+            self.advert = Some(Box::new(advert));
+        }
         let number = message.head.sequence_id;
         let header_number = message.outer_sequence_id;
         let exception = message.head.kind == MessageKind::Exception;

@@ -6,10 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use volo_core::{
-    Address, Body, Context, DecodeLimits, Error, ErrorKind, Raw, Request, Result,
-    net::{self, ConnectOptions, Link},
-};
+use volo_core::{Body, Context, DecodeLimits, Error, ErrorKind, Raw, Request, Result, net::Link};
 
 use super::{
     connection::{Connection, Settings},
@@ -27,17 +24,16 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 /// The method that a hello seems to call, for peers that don't know better.
 const METHOD: &str = "volo-hello";
 
-/// A new connection to `address`, which was found to reach the server `instance` and nobody in between.
-pub(super) async fn connect(
-    address: &Address,
-    options: &ConnectOptions,
+/// A new connection, if it is found to reach the server `instance` and nobody in between.
+pub(super) async fn checked(
+    link: Box<dyn Link>,
     settings: &Arc<Settings>,
     instance: InstanceId,
 ) -> Result<Box<dyn Link>> {
-    let link = net::connect(address, &settings.connect_options(options)).await?;
+    let address = link.profile().peer.address.clone();
     let greeting = Some((keys::HELLO, Hello::QUESTION));
     let settings = Arc::new(Settings { greeting, flags: 0, ..Settings::clone(settings) });
-    let mut connection = Connection::new(link, settings, 1);
+    let mut connection = Connection::new(link, &address, settings, 1);
     let expected = connection
         .expected_hello(instance)
         .ok_or_else(|| Error::new(ErrorKind::Connect, "a connection of this kind can't be checked"))?;

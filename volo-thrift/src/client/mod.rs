@@ -6,7 +6,7 @@
 //!   → deadline (attempt) → inner layers                                       and volo_core::balance
 //!   → one call per connection:   pool → Connection, polled by the caller      pingpong.rs
 //!   → many calls per connection: queue → task → Connection                    mux.rs, mux_task.rs
-//!   → from the first to the second when the server offers it                  auto.rs, hello.rs
+//!   → from the first to the second when the server offers it                  auto.rs, ladder.rs, hello.rs
 //! Connection: encode → Link; Link → frame → the call it answers               connection.rs, reply.rs, ../conn
 //! ```
 //! Dropping the future of a call is always safe: it costs at most the connection that this call alone was using.
@@ -20,6 +20,7 @@ mod config;
 mod connection;
 mod front;
 mod hello;
+mod ladder;
 mod mux;
 mod mux_task;
 mod options;
@@ -96,7 +97,7 @@ impl ServiceClient for Client {
 
 impl Client {
     fn new(name: &'static str, stack: Stack, options: CallOpt) -> Self {
-        let peer = options.address.clone().map(|address| Arc::new(Peer { address, credentials: None }));
+        let peer = options.address.clone().map(|address| Arc::new(Peer::new(address)));
         let retry = options.retry.clone().map(Arc::new);
         Client {
             name,

@@ -7,25 +7,26 @@ use std::{
     collections::HashMap,
     future::poll_fn,
     pin::Pin,
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, OnceLock, PoisonError, atomic::Ordering},
     task::Poll,
 };
 
 use tokio::runtime;
 use volo_core::{
-    Address, Body, Error, ErrorKind, Raw, Request, Response, Result,
+    Address, Body, Context, Error, ErrorKind, Peer, Raw, Request, Response, Result,
     layers::timeout::mark_covered,
-    net::{self, ConnectOptions},
+    net::{self, ConnectOptions, Link},
     span::OutBuf,
 };
 
 use super::{
     connection::{Checksums, Connection, Settings},
-    hello, mux_task, reply,
+    mux_task,
+    reply::{self, Answer},
 };
 use crate::{
     conn::{Event, SLOTS_MAX},
-    meta::{Advert, InstanceId, keys},
+    meta::{Advert, keys},
     protocol::Protocol,
     sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Semaphore, SemaphorePermit, mpsc, oneshot},
     wire::{Incoming, flag},
@@ -68,6 +69,8 @@ pub(super) struct Handle {
 pub(super) struct Shared {
     /// A permit per call that may still be handed over; a call's is returned when its slot becomes free.
     pub(super) room: Semaphore,
+    /// The other end, once it is known.
+    pub(super) peer: OnceLock<Arc<Peer>>,
     /// Whether the task runs, so that its timer covers every call that was handed over.
     pub(super) connected: AtomicBool,
     /// Whether the peer wants no more calls here.
@@ -101,8 +104,8 @@ pub(super) enum Outcome {
 /// How a call over a given connection went.
 #[derive(Debug)]
 pub(super) enum Attempt {
-    /// With an answer, or none because it is oneway.
-    Answered(Option<Box<Incoming>>),
+    /// With an answer.
+    Answered(Answer),
     /// Nothing was written; here is the request back.
     Unsent(Box<Request>),
 }
@@ -125,11 +128,12 @@ impl Mux {
 
     /// Makes a call.
     pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
-        let peer = reply::prepare(&mut request, self.settings.dialect.protocol)?;
+        reply::prepare(&mut request, self.settings.dialect.protocol)?;
         let mut request = Box::new(request);
         for _ in 0..CONNECTIONS_MAX {
-            match self.call_over(self.pick(&peer.address)?, request).await? {
-                Attempt::Answered(answer) => return reply::response(reply::context(peer), answer),
+            let handle = self.pick(reply::address(&request)?)?;
+            match self.call_over(handle, request).await? {
+                Attempt::Answered(answer) => return reply::response(Context::default(), answer),
                 Attempt::Unsent(back) => request = back,
             }
         }
@@ -148,11 +152,11 @@ impl Mux {
             Outcome::Event(Event::Reply(message)) => {
                 let message = message?;
                 reply::check(&message, &method)?;
-                Ok(Attempt::Answered(Some(message)))
+                handle.answered(Some(message))
             }
             Outcome::Event(Event::Reset(reset)) => Err(reset.into_error()),
             Outcome::Event(_) => Err(Error::protocol("a stream's message came in answer to a unary call")),
-            Outcome::Flushed => Ok(Attempt::Answered(None)),
+            Outcome::Flushed => handle.answered(None),
             Outcome::Refused(error) => Err(error),
             Outcome::Unsent(back) => Ok(Attempt::Unsent(back)),
         }
@@ -163,26 +167,21 @@ impl Mux {
         self.settings.dialect.protocol
     }
 
-    /// A usable connection to `address`, if there is one.
-    pub(super) fn existing(&self, address: &Address) -> Option<Handle> {
-        let group = lock(&self.groups).get(address)?.clone();
-        let first = group.next.fetch_add(1, Ordering::Relaxed);
-        let mut indexes = (0..group.handles.len()).map(|offset| (first + offset) % group.handles.len());
-        indexes.find_map(|index| lock(&group.handles[index]).clone().filter(Handle::is_usable))
+    /// What its connections have in common.
+    pub(super) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
-    /// Connects to exactly that server, or not at all. Calls find the connection by [`Mux::existing`].
-    pub(super) async fn connect_to(&self, address: &Address, instance: InstanceId) -> Result<()> {
-        let link = hello::connect(address, &self.connect, &self.settings, instance).await?;
+    /// How its connections are made.
+    pub(super) fn connect_options(&self) -> &ConnectOptions {
+        &self.connect
+    }
+
+    /// Uses a connection that was made elsewhere for calls to `address`.
+    pub(super) fn adopt(&self, link: Box<dyn Link>, address: &Address) -> Handle {
         let (handle, task) = self.task();
-        let connection = Connection::new(link, self.settings.clone(), self.window());
-        tokio::spawn(task.serve(connection));
-        let group = self.group(address);
-        let free = group.handles.iter().find(|slot| !lock(slot).as_ref().is_some_and(Handle::is_usable));
-        if let Some(slot) = free {
-            *lock(slot) = Some(handle);
-        }
-        Ok(())
+        tokio::spawn(task.serve(Connection::new(link, address, self.settings.clone(), self.window())));
+        handle
     }
 
     /// A usable connection to `address`; one is being made if there is none.
@@ -219,7 +218,7 @@ impl Mux {
         let (settings, window) = (self.settings.clone(), self.window());
         runtime.spawn(async move {
             match net::connect(&address, &settings.connect_options(&connect)).await {
-                Ok(link) => task.serve(Connection::new(link, settings, window)).await,
+                Ok(link) => task.serve(Connection::new(link, &address, settings, window)).await,
                 Err(error) => task.refuse(error),
             }
         });
@@ -230,6 +229,7 @@ impl Mux {
     fn task(&self) -> (Handle, mux_task::Queue) {
         let shared = Arc::new(Shared {
             room: Semaphore::new(self.window()),
+            peer: OnceLock::new(),
             connected: AtomicBool::new(false),
             retiring: AtomicBool::new(false),
         });
@@ -274,8 +274,15 @@ impl Group {
 }
 
 impl Handle {
-    fn is_usable(&self) -> bool {
+    pub(super) fn is_usable(&self) -> bool {
         !self.jobs.is_closed() && !self.shared.retiring.load(Ordering::Relaxed)
+    }
+
+    /// How a call over this connection went that was answered.
+    fn answered(&self, message: Option<Box<Incoming>>) -> Result<Attempt> {
+        let peer = self.shared.peer.get().cloned();
+        let peer = peer.ok_or_else(|| Error::internal("a connection answered before it was made"))?;
+        Ok(Attempt::Answered(Answer { peer, message }))
     }
 
     /// Waits for room for one more call; `false` if the connection ended meanwhile.

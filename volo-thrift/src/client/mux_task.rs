@@ -52,6 +52,7 @@ impl Queue {
     pub(super) async fn serve(self, connection: Connection<Reply>) {
         let Queue { shared: closing, jobs } = self;
         let shared = &closing.0;
+        let _ = shared.peer.set(connection.peer().clone());
         shared.connected.store(true, Ordering::Relaxed);
         let mut task = Task {
             connection,

@@ -19,11 +19,12 @@ use volo_core::{
 
 use super::{
     connection::{Connection, Received, Settings, WriteError},
-    reply,
+    reply::{self, Answer},
     timer::now,
 };
 use crate::{
     conn::{Arrival, SequenceId},
+    meta::Advert,
     wire::{Incoming, MessageKind},
 };
 
@@ -51,13 +52,14 @@ impl PingPong {
 
     /// Makes a call.
     pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
-        let peer = reply::prepare(&mut request, self.settings.dialect.protocol)?;
-        let answer = self.answer(&peer.address, &request).await?;
+        reply::prepare(&mut request, self.settings.dialect.protocol)?;
+        let (answer, _) = self.answer(&request).await?;
         reply::response(request.context.into_reply(), answer)
     }
 
-    /// Makes a call; `None` is the answer to a oneway one.
-    pub(super) async fn answer(&self, address: &Address, request: &Request) -> Result<Option<Box<Incoming>>> {
+    /// Makes a call that was prepared; gives what the server offers, too, if it said so just now.
+    pub(super) async fn answer(&self, request: &Request) -> Result<(Answer, Option<Advert>)> {
+        let address = reply::address(request)?;
         let mut retried = false;
         loop {
             let mut held = self.checkout(address).await?;
@@ -71,7 +73,10 @@ impl PingPong {
                     if error.is_closed()
                         && error.retry() == Retry::Always
                         && (reused || !mem::replace(&mut retried, true)) => {}
-                answer => return answer,
+                Ok(message) => {
+                    return Ok((Answer { peer: lease.peer().clone(), message }, lease.take_advert()));
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -83,7 +88,7 @@ impl PingPong {
                 let options = self.settings.connect_options(&self.connect);
                 let connecting = Box::pin(net::connect(address, &options)); // rare, and larger than all the rest
                 let link = connecting.await?;
-                permit.fill(Box::new(Connection::new(link, self.settings.clone(), 1)))
+                permit.fill(Box::new(Connection::new(link, address, self.settings.clone(), 1)))
             }
         };
         Ok(Held(Some(lease)))

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use volo_core::{
-    Body, Context, DecodeLimits, Error, ErrorKind, Format, Outcome, Peer, Raw, Request, Response, Result,
-    Retry,
+    Address, Body, Context, DecodeLimits, Error, ErrorKind, Format, Outcome, Peer, Raw, Request, Response,
+    Result, Retry,
 };
 
 use crate::{
@@ -14,17 +14,33 @@ use crate::{
     wire::{Incoming, MessageKind, Protocol},
 };
 
-/// Brings the request's body, if it is encoded, into the peer's protocol, and gives the peer that its context names.
+/// A message and who sent it; none in answer to a oneway call.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) peer: Arc<Peer>,
+    pub(super) message: Option<Box<Incoming>>,
+}
+
+/// Brings the request's body, if it is encoded, into the peer's protocol, and makes sure that its context names
+/// a peer.
 ///
 /// # Errors
 /// When it names none, or the body is no valid message.
-pub(super) fn prepare(request: &mut Request, protocol: Protocol) -> Result<Arc<Peer>> {
+pub(super) fn prepare(request: &mut Request, protocol: Protocol) -> Result<()> {
     if let Body::Raw(raw) = request.body()
         && raw.format != protocol.format()
     {
         request.set_body(Body::Raw(transcode(raw, protocol)?));
     }
-    let peer = request.context.peer.clone();
+    address(request).map(drop)
+}
+
+/// Where the request goes.
+///
+/// # Errors
+/// When its context names no peer.
+pub(super) fn address(request: &Request) -> Result<&Address> {
+    let peer = request.context.peer.as_deref().map(|peer| &peer.address);
     peer.ok_or_else(|| Error::new(ErrorKind::Config, "the client has no address to call"))
 }
 
@@ -57,13 +73,6 @@ fn fault(kind: ApplicationKind, text: String) -> Error {
     Error::protocol(text.clone()).with_source(ApplicationException::new(kind, text))
 }
 
-/// The context of a reply by `peer` to a call that was given away.
-pub(super) fn context(peer: Arc<Peer>) -> Context {
-    let mut context = Context::default();
-    context.peer = Some(peer);
-    context
-}
-
 /// The response to a call, for which `context` was made; without a message that of a oneway call.
 ///
 /// A business status is left as the extension [`BizError`](crate::BizError) of the response's context. An application
@@ -71,7 +80,9 @@ pub(super) fn context(peer: Arc<Peer>) -> Context {
 ///
 /// # Errors
 /// What a server of ours says in its own name: overload, shutdown, a deadline that passed there.
-pub(super) fn response(mut context: Context, message: Option<Box<Incoming>>) -> Result<Response> {
+pub(super) fn response(mut context: Context, answer: Answer) -> Result<Response> {
+    let Answer { peer, message } = answer;
+    context.peer = Some(peer);
     let Some(message) = message else {
         context.oneway = true;
         return Ok(Response::new(context, Body::Raw(nothing()), Outcome::Success));

@@ -23,7 +23,7 @@ async fn call(mut transport: Transport, instance: Instance) -> Result<()> {
     let mut context = Context::new(health::CHECK.service, health::CHECK.name);
     context.idempotent = true;
     context.deadline = after(TIMEOUT);
-    context.peer = Some(Arc::new(Peer { address: instance.address, credentials: None }));
+    context.peer = Some(Arc::new(Peer::new(instance.address)));
     let body = Body::Typed(Arc::new(Typed(health::check_args())));
     transport.call(Request::new(context, body)).await.map(drop)
 }

@@ -6,7 +6,7 @@
 //! other end of the connection, which tells a proxy in between, whatever it copies, because that other end is then the
 //! proxy's.
 
-use std::{fmt, hash::BuildHasher, process};
+use std::{fmt, hash::BuildHasher, net::SocketAddr, process};
 
 use faststr::FastStr;
 use volo_core::{Address, Peer};
@@ -16,6 +16,13 @@ use crate::wire::Header;
 
 /// The feature of answering calls out of order.
 const MUX: &str = "mux";
+
+/// The feature of listening in the directory for clients on the same host, by a Unix socket.
+const UNIX: &str = "unix";
+
+/// Which connection a reply came over, from the server's end to the client's.
+const SERVER_END: &str = "server=";
+const CLIENT_END: &str = "client=";
 
 /// A random number that no two servers share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,8 +52,46 @@ impl fmt::Display for InstanceId {
 pub struct Advert {
     /// Whether calls may share a connection.
     pub mux: bool,
+    /// How it can be reached from the same host.
+    pub near: Option<Near>,
     /// Which server it is.
     pub instance: InstanceId,
+}
+
+/// What a server offers to those on the same host who reach it directly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Near {
+    /// Whether it listens at a Unix socket, too.
+    pub unix: bool,
+    /// The server's own end of the connection.
+    pub server: SocketAddr,
+    /// The other end, as the server sees it.
+    pub client: SocketAddr,
+}
+
+impl Near {
+    /// The offer over a connection with these ends, as the server sees them; none unless both are known.
+    pub fn over(server: Option<Address>, client: &Address) -> Option<Self> {
+        match (server?, client) {
+            (Address::Tcp(server), Address::Tcp(client)) => {
+                Some(Near { unix: true, server: canonical(server), client: canonical(*client) })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it came over the connection with these ends, as the client sees them: nothing lies between then that
+    /// has addresses of its own.
+    pub fn is_over(&self, server: &Address, client: Option<&Address>) -> bool {
+        let is =
+            |end: SocketAddr, seen: &Address| matches!(seen, Address::Tcp(seen) if canonical(*seen) == end);
+        is(self.server, server) && client.is_some_and(|client| is(self.client, client))
+    }
+}
+
+/// A socket that takes both families sees IPv4 addresses as IPv6 ones.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 impl Advert {
@@ -70,12 +115,23 @@ impl Advert {
     pub fn read(header: &Header) -> Option<Self> {
         let (features, instance) = header.string(keys::ADVERT)?.split_once(';')?;
         let mux = has_feature(features, MUX);
-        Some(Advert { mux, instance: InstanceId::parse(instance)? })
+        let end = |name| {
+            let mut all = features.split(',').filter_map(|feature| feature.trim().strip_prefix(name));
+            all.next().and_then(|text| text.parse().ok())
+        };
+        let ends = end(SERVER_END).zip(end(CLIENT_END)).filter(|_| has_feature(features, UNIX));
+        let near = ends.map(|(server, client)| Near { unix: true, server, client });
+        Some(Advert { mux, near, instance: InstanceId::parse(instance)? })
     }
 
     /// The advert as it stands in a reply.
     pub fn to_text(self) -> FastStr {
-        FastStr::from(format!("{};{}", if self.mux { MUX } else { "" }, self.instance))
+        let mut features: Vec<String> = self.mux.then(|| MUX.to_owned()).into_iter().collect();
+        if let Some(Near { unix, server, client }) = self.near {
+            features.extend(unix.then(|| UNIX.to_owned()));
+            features.extend([format!("{SERVER_END}{server}"), format!("{CLIENT_END}{client}")]);
+        }
+        FastStr::from(format!("{};{}", features.join(","), self.instance))
     }
 }
 
@@ -99,7 +155,7 @@ impl Hello {
     /// The answer of `instance` to `peer`.
     pub fn new(instance: InstanceId, peer: &Peer) -> Self {
         let end = match &peer.address {
-            Address::Unix(_) => process_end(i64::from(process::id())),
+            Address::Unix(_) | Address::Shm(_) => process_end(i64::from(process::id())),
             address => address_end(address),
         };
         Hello { instance, end }
@@ -109,7 +165,7 @@ impl Hello {
     /// know.
     pub fn expected(instance: InstanceId, local: Option<&Address>, peer: &Peer) -> Option<Self> {
         let end = match (&peer.address, local) {
-            (Address::Unix(_), _) => process_end(i64::from(peer.credentials?.pid?)),
+            (Address::Unix(_) | Address::Shm(_), _) => process_end(i64::from(peer.credentials?.pid?)),
             (Address::Mem(_), _) => address_end(&peer.address),
             (_, local) => address_end(local?),
         };
@@ -157,12 +213,12 @@ mod tests {
 
     fn peer(address: &str, pid: Option<i32>) -> Peer {
         let credentials = pid.map(|pid| Credentials { uid: 0, gid: 0, pid: Some(pid) });
-        Peer { address: address.parse().unwrap(), credentials }
+        Peer { credentials, ..Peer::new(address.parse().unwrap()) }
     }
 
     #[test]
     fn adverts_are_read_as_written_and_may_say_more() {
-        let advert = Advert { mux: true, instance: InstanceId::random() };
+        let advert = Advert { mux: true, near: None, instance: InstanceId::random() };
         assert_ne!(advert.instance, InstanceId::random());
         let text = advert.to_text();
         assert_eq!(Advert::read(&with(keys::ADVERT, text.clone())), Some(advert));
@@ -172,6 +228,30 @@ mod tests {
         assert!(!Advert::read(&with(keys::ADVERT, format!("muxes;{id}"))).unwrap().mux);
         for odd in ["", ";", "mux", "mux;", "mux;1", "mux;+0000000000000000000000000000001", "mux;xyz"] {
             assert_eq!(Advert::read(&with(keys::ADVERT, odd)), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn an_offer_to_the_same_host_names_the_connection() {
+        let address = |text: &str| text.parse::<Address>().unwrap();
+        let near = Near::over(Some(address("[::ffff:10.0.0.9]:80")), &address("10.0.0.1:5000")).unwrap();
+        let advert = Advert { mux: true, near: Some(near), instance: InstanceId::random() };
+        let text = advert.to_text();
+        assert!(text.starts_with("mux,unix,server=10.0.0.9:80,client=10.0.0.1:5000;"), "{text}");
+        assert_eq!(Advert::read(&with(keys::ADVERT, text)), Some(advert));
+        assert!(near.is_over(&address("10.0.0.9:80"), Some(&address("10.0.0.1:5000"))));
+        for (server, client) in [("10.0.0.8:80", "10.0.0.1:5000"), ("10.0.0.9:80", "10.0.0.1:5001")] {
+            assert!(!near.is_over(&address(server), Some(&address(client))), "something lies between");
+        }
+        assert!(!near.is_over(&address("10.0.0.9:80"), None));
+        assert_eq!(Near::over(None, &address("10.0.0.1:1")), None);
+        assert_eq!(Near::over(Some(address("unix:///a")), &address("10.0.0.1:1")), None);
+
+        let id = "00000000000000000000000000000001";
+        for odd in
+            ["unix", "unix,server=1.2.3.4:5", "server=1.2.3.4:5,client=1.2.3.4:6", "unix,server=x,client=y"]
+        {
+            assert_eq!(Advert::read(&with(keys::ADVERT, format!("{odd};{id}"))).unwrap().near, None, "{odd}");
         }
     }
 

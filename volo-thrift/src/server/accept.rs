@@ -9,7 +9,11 @@ use std::{
 };
 
 use tokio::time::{sleep, timeout};
-use volo_core::{net::Listener, shutdown::Shutdown};
+use volo_core::{
+    Result,
+    net::{Link, Listener},
+    shutdown::Shutdown,
+};
 
 use super::{connection::Connection, core::Core};
 
@@ -18,13 +22,14 @@ const PAUSE_MIN: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Serves connections until `stop` completes, then sees to their end.
-pub(super) async fn serve(core: Arc<Core>, listener: Listener, stop: impl Future<Output = ()> + Send) {
+pub(super) async fn serve(core: Arc<Core>, listeners: Vec<Listener>, stop: impl Future<Output = ()> + Send) {
     let shutdown = Shutdown::new();
-    let address = listener.local_address().clone();
+    let address = listeners[0].local_address().clone();
     tracing::info!(%address, connections_max = core.places.max(), "serving");
     let drain_timeout = core.limits.drain_timeout;
-    until(stop, accept_all(&core, &listener, &shutdown)).await;
-    let backlog = listener.into_backlog(); // new connections are refused from now on
+    until(stop, accept_all(&core, &listeners, &shutdown)).await;
+    // New connections are refused from now on.
+    let backlog: Vec<_> = listeners.into_iter().flat_map(Listener::into_backlog).collect();
     shutdown.drain();
     for link in backlog {
         tokio::spawn(Connection::new(link, core.clone(), shutdown.watch()));
@@ -49,12 +54,12 @@ async fn until(stop: impl Future<Output = ()>, work: impl Future<Output = ()>) {
 }
 
 /// Gives each connection a task of its own. At the limit, further ones wait in the listener's queue.
-async fn accept_all(core: &Arc<Core>, listener: &Listener, shutdown: &Shutdown) {
+async fn accept_all(core: &Arc<Core>, listeners: &[Listener], shutdown: &Shutdown) {
     let mut pause = PAUSE_MIN;
     loop {
         let place = core.places.take().await;
         let mut accepted = None;
-        until(place.is_gone(), async { accepted = Some(listener.accept().await) }).await;
+        until(place.is_gone(), async { accepted = Some(accept_any(listeners).await) }).await;
         match accepted {
             None => {} // there are fewer places now
             Some(Ok(link)) => {
@@ -74,4 +79,21 @@ async fn accept_all(core: &Arc<Core>, listener: &Listener, shutdown: &Shutdown) 
             }
         }
     }
+}
+
+/// The next connection of any listener.
+async fn accept_any(listeners: &[Listener]) -> Result<Box<dyn Link>> {
+    if let [only] = listeners {
+        return only.accept().await;
+    }
+    // The first one is where most connections come from, so it is asked last.
+    let mut all: Vec<_> = listeners.iter().rev().map(|listener| Box::pin(listener.accept())).collect();
+    poll_fn(|cx| {
+        let ready = all.iter_mut().find_map(|accept| match accept.as_mut().poll(cx) {
+            Poll::Ready(accepted) => Some(accepted),
+            Poll::Pending => None,
+        });
+        ready.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }

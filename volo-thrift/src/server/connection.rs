@@ -240,6 +240,9 @@ impl Connection {
     fn take_frame(&mut self, cx: &mut Context<'_>, turn: &mut Turn, frame: Bytes) -> Result<()> {
         turn.requests += 1;
         self.frames += 1;
+        if self.frames == 1 && self.link.profile().peer.certificate.is_some() {
+            self.peer = Arc::new(self.link.profile().peer.clone()); // it is known only now
+        }
         self.stage.take_one(turn.now);
         let arrived = self.arrival(frame.len()).unwrap_or(turn.now);
         let dialect = self.framer.dialect().ok_or_else(|| Error::internal("a frame of no dialect"))?;
@@ -248,7 +251,7 @@ impl Connection {
             Ok(incoming) => match Reply::to_hello(&incoming, self.core.instance, &self.peer) {
                 None => {
                     let late = matches!(self.stage, Stage::Refusing(_));
-                    let mut ticket = Ticket::new(&incoming, arrived, late, &self.core);
+                    let mut ticket = Ticket::new(&incoming, arrived, late, &self.core, &*self.link);
                     ticket.frame_len = held;
                     self.kin = self.kin.or(ticket.kin.then_some(incoming.dialect));
                     self.start_or_hold(cx, turn, ticket, incoming)

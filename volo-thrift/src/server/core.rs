@@ -1,9 +1,19 @@
 //! What all connections of a server share.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use faststr::FastStr;
-use volo_core::{Body, Error, ErrorKind, Peer, Request, layers::Setting};
+use volo_core::{
+    Body, Error, ErrorKind, Peer, Request,
+    layers::Setting,
+    net::{Link, Profile},
+};
 
 use super::{
     admission::{Arrival, Gate, Permit},
@@ -13,9 +23,9 @@ use super::{
     stack::Stack,
 };
 use crate::{
-    ApplicationException, ApplicationKind, Limits,
+    ApplicationException, ApplicationKind, Limits, SameHost,
     budget::ReceiveBudget,
-    meta::{self, InstanceId},
+    meta::{self, Advert, InstanceId, Near},
     wire::Incoming,
 };
 
@@ -39,8 +49,9 @@ pub(super) struct Core {
     /// Whether replies carry checksums although their calls did not.
     pub(super) checksums: bool,
     pub(super) instance: InstanceId,
-    /// What a client that announced itself is told.
-    pub(super) advert: FastStr,
+    pub(super) same_host: Option<SameHost>,
+    /// Whether it listens for clients on this host.
+    pub(super) is_near: AtomicBool,
     /// Keeps a document's hold on all this.
     #[cfg(feature = "config")]
     pub(super) _attached: Option<volo_core::config::Attached>,
@@ -53,6 +64,15 @@ impl Core {
             None => read(&self.limits),
             Some(timeouts) => timeouts.with(read),
         }
+    }
+
+    /// What a client that announced itself over this connection is told.
+    pub(super) fn advert(&self, link: &dyn Link) -> FastStr {
+        let Profile { transport, peer, .. } = link.profile();
+        let leaves = |same_host: &SameHost| same_host.may_leave(Some(transport));
+        let offers = self.is_near.load(Ordering::Relaxed) && self.same_host.as_ref().is_some_and(leaves);
+        let near = if offers { Near::over(link.local_address(), &peer.address) } else { None };
+        Advert { mux: true, near, instance: self.instance }.to_text()
     }
 
     /// Everything that can be decided before the arguments are decoded: gives the method, the request to serve and

@@ -38,7 +38,13 @@ mod rules;
 mod stack;
 mod stall;
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tower::{
     Layer, ServiceBuilder,
@@ -47,7 +53,7 @@ use tower::{
 use volo_core::{
     Address, BoxError, Error, ErrorKind, Request, Response, Result,
     layers::trace::{Level, LevelHandle, TraceLayer, Tracer},
-    net::{LinkOptions, ListenOptions, Listener},
+    net::{LinkOptions, ListenOptions, Listener, TlsServer},
     shutdown,
 };
 
@@ -58,10 +64,10 @@ pub use self::{
     stack::Dispatch,
 };
 use crate::{
-    Limits, Service,
+    Limits, SameHost, Service,
     budget::ReceiveBudget,
     erased::{TraceWrap, trace},
-    meta::{Advert, InstanceId},
+    meta::InstanceId,
     resources,
 };
 
@@ -91,6 +97,7 @@ pub struct Server<L = Identity> {
     trace: LevelHandle,
     #[cfg(feature = "config")]
     config: Option<volo_core::config::Config>,
+    same_host: Option<SameHost>,
     layers: ServiceBuilder<L>,
 }
 
@@ -109,6 +116,7 @@ impl Server {
             trace: LevelHandle::default(),
             #[cfg(feature = "config")]
             config: None,
+            same_host: None,
             layers: ServiceBuilder::new(),
         }
     }
@@ -148,6 +156,7 @@ impl<L> Server<L> {
             trace: self.trace,
             #[cfg(feature = "config")]
             config: self.config,
+            same_host: self.same_host,
             layers: self.layers.layer(layer),
         }
     }
@@ -182,7 +191,29 @@ impl<L> Server<L> {
         self
     }
 
-    /// Replaces the settings of the listener and its connections. Write buffers follow [`Limits::write_buffer_max`].
+    /// Shows clients this certificate, at addresses like `tls://0.0.0.0:443`; others are refused then. Needs the feature
+    /// `tls`.
+    pub fn tls(mut self, tls: TlsServer) -> Self {
+        self.listen.tls = Some(tls);
+        self
+    }
+
+    /// Lets only processes of these users connect, where that can be told: to Unix sockets. What they get is an end of
+    /// the connection.
+    pub fn allow_users(mut self, ids: impl IntoIterator<Item = u32>) -> Self {
+        self.listen.unix_users = Some(ids.into_iter().collect());
+        self
+    }
+
+    /// Offers clients on this host that name the same directory a better transport than the one by which they came:
+    /// [`SameHost`], or its path.
+    pub fn same_host(mut self, same_host: impl Into<SameHost>) -> Self {
+        self.same_host = Some(same_host.into());
+        self
+    }
+
+    /// Replaces the settings of the listener and its connections. Write buffers and handshakes follow
+    /// [`Limits::write_buffer_max`] and [`Limits::handshake_timeout`].
     pub fn listen_options(mut self, options: ListenOptions) -> Self {
         self.listen = options;
         self
@@ -230,8 +261,8 @@ where
         let extra = self.config.as_ref().map(|_| config::Extra::placed(&mut wraps, &mut self.admission));
         let stack = stack.within(wraps, &router);
         let link = LinkOptions { buffered_max: self.limits.write_buffer_max, ..self.listen.link };
-        let listen = ListenOptions { link, ..self.listen };
-        let instance = InstanceId::random();
+        let handshake_timeout = self.limits.handshake_timeout;
+        let listen = ListenOptions { link, handshake_timeout, ..self.listen };
         let budget = ReceiveBudget::of_process(&self.limits);
         let core = Core {
             router,
@@ -245,8 +276,9 @@ where
             limits: self.limits,
             budget,
             checksums: self.checksums,
-            instance,
-            advert: Advert { mux: true, instance }.to_text(),
+            instance: InstanceId::random(),
+            same_host: self.same_host,
+            is_near: AtomicBool::new(false),
             #[cfg(feature = "config")]
             _attached: None,
         };
@@ -324,26 +356,32 @@ impl BuiltServer {
         let address = address
             .try_into()
             .map_err(|error| Error::new(ErrorKind::Config, "cannot serve there").with_source(error))?;
-        let listener = Listener::bind(&address, &self.listen).await?;
-        Ok(BoundServer { core: self.core.clone(), listener })
+        let mut listeners = vec![Listener::bind(&address, &self.listen).await?];
+        if let Some(same_host) = &self.core.same_host
+            && !self.core.is_near.swap(true, Ordering::Relaxed)
+        {
+            listeners.extend(same_host.listen(self.core.instance, &self.listen).await?);
+        }
+        Ok(BoundServer { core: self.core.clone(), listeners })
     }
 }
 
 /// A server that listens.
 pub struct BoundServer {
     core: Arc<Core>,
-    listener: Listener,
+    /// The one at the address first, then those for clients on this host.
+    listeners: Vec<Listener>,
 }
 
 impl BoundServer {
     /// Where it listens, with the port that the system chose if it was to.
     pub fn local_address(&self) -> &Address {
-        self.listener.local_address()
+        self.listeners[0].local_address()
     }
 
     /// Serves until `shutdown` completes, then drains: nothing new is accepted, clients are told, what was received
     /// is answered. Returns when all is done, or [`Limits::drain_timeout`] after `shutdown`.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) {
-        accept::serve(self.core, self.listener, shutdown).await;
+        accept::serve(self.core, self.listeners, shutdown).await;
     }
 }

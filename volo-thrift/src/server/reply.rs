@@ -54,7 +54,13 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    pub(super) fn new(incoming: &Incoming, arrived: Instant, late: bool, core: &Core) -> Self {
+    pub(super) fn new(
+        incoming: &Incoming,
+        arrived: Instant,
+        late: bool,
+        core: &Core,
+        link: &dyn Link,
+    ) -> Self {
         let header = incoming.header.as_deref().filter(|_| incoming.dialect.framing.has_header());
         let may_overtake = header.is_some_and(|header| header.flags & flag::OUT_OF_ORDER != 0);
         Ticket {
@@ -66,7 +72,7 @@ impl Ticket {
             checksum: core.checksums || header.is_some_and(|header| header.checksum),
             greeting: header
                 .filter(|header| Advert::is_wanted(header))
-                .map(|_| (keys::ADVERT, core.advert.clone())),
+                .map(|_| (keys::ADVERT, core.advert(link))),
             route: None,
             kin: header.is_some_and(Advert::is_announced),
             may_overtake,

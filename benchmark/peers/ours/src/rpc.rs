@@ -31,8 +31,16 @@ use crate::{
 /// # Errors
 /// When it can't listen.
 pub async fn serve(endpoint: &Endpoint) -> Result<(), String> {
+    serve_at(address(endpoint)).await
+}
+
+/// Serves at any address until the process ends.
+///
+/// # Errors
+/// When it can't listen.
+pub async fn serve_at(address: Address) -> Result<(), String> {
     let server = BenchServiceServer::new(Handler::new()).limits(limits());
-    let run = server.run_with_shutdown(address(endpoint), future::pending());
+    let run = server.run_with_shutdown(address, future::pending());
     run.await.map_err(|error| error.to_string())
 }
 
@@ -41,7 +49,15 @@ pub async fn serve(endpoint: &Endpoint) -> Result<(), String> {
 /// # Errors
 /// When a call fails or has a wrong reply.
 pub async fn load(mode: Mode, endpoint: &Endpoint, load: &Load) -> Result<Outcome, String> {
-    let builder = BenchServiceClientBuilder::new("bench").address(address(endpoint));
+    load_at(mode, address(endpoint), load).await
+}
+
+/// Runs a load against the server at any address.
+///
+/// # Errors
+/// When a call fails or has a wrong reply.
+pub async fn load_at(mode: Mode, address: Address, load: &Load) -> Result<Outcome, String> {
+    let builder = BenchServiceClientBuilder::new("bench").address(address);
     let builder = builder.rpc_timeout(TIMEOUT).limits(limits());
     let builder = match mode {
         Mode::PingPong => builder.pingpong(),

@@ -48,6 +48,7 @@ pub fn open_span(side: Side, context: &Context) -> Span {
                 trace_id = field::Empty,
                 span_id = field::Empty,
                 server.address = field::Empty,
+                network.transport = field::Empty,
                 rpc.response.status_code = field::Empty,
                 error.type = field::Empty,
                 error.message = field::Empty,
@@ -76,6 +77,9 @@ impl TracedCall for Span {
     fn finish(self, stats: &Stats<'_>) {
         if let (Side::Client, Some(peer)) = (stats.side, stats.peer) {
             self.record("server.address", field::display(&peer.address));
+        }
+        if let Some(transport) = stats.transport() {
+            self.record("network.transport", transport);
         }
         let status = stats.status();
         self.record("rpc.response.status_code", status.as_str());

@@ -76,6 +76,11 @@ impl Stats<'_> {
         }
     }
 
+    /// What moved it, as [`Peer::transport`]: on a client known of calls that were answered.
+    pub fn transport(&self) -> Option<&'static str> {
+        self.peer.and_then(|peer| peer.transport)
+    }
+
     /// Whether it panicked in this process.
     pub fn panicked(&self) -> bool {
         matches!(self.ending, Ending::Panicked)

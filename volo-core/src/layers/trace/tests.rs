@@ -30,7 +30,7 @@ async fn serve(mut request: Request) -> Result<Response> {
         _ => return Err(Error::timeout("too slow")),
     };
     let address: Address = "127.0.0.1:7".parse().unwrap();
-    request.context.peer = Some(Arc::new(Peer { address, credentials: None }));
+    request.context.peer = Some(Arc::new(Peer::new(address)));
     if let Some(stages) = request.context.stages() {
         stages.mark(Stage::Connected);
         stages.set_request_bytes(99);

@@ -151,12 +151,17 @@ impl World {
         let mux = Arc::new(Mux::new(settings, ConnectOptions::default(), 1).unwrap());
         let (handle, task) = mux.task();
         let wire = Arc::new(Mutex::new(Wire::default()));
-        let peer_address = Peer { address: Address::Mem("model".into()), credentials: None };
+        let peer_address = Peer::new(Address::Mem("model".into()));
         let profile =
             Profile { transport: "model", link_min: usize::MAX, message_max: usize::MAX, peer: peer_address };
         let near =
             Near { header, wire: wire.clone(), out: OutBuf::default(), written: 0, flushed: 0, profile };
-        let connection = Connection::new(Box::new(near), mux.settings.clone(), mux.window());
+        let connection = Connection::new(
+            Box::new(near),
+            &Address::Mem("model".into()),
+            mux.settings.clone(),
+            mux.window(),
+        );
         let task = thread::spawn(move || block_on(task.serve(connection)));
         World { mux, handle, task, wire }
     }
@@ -184,11 +189,11 @@ fn request(number: u8) -> Request {
 #[track_caller]
 fn is_reply_to(attempt: &Attempt, number: u8) -> bool {
     match attempt {
-        Attempt::Answered(Some(reply)) => {
+        Attempt::Answered(Answer { message: Some(reply), .. }) => {
             assert_eq!(reply.body.bytes[..], [3, 0, 1, number, 0]);
             true
         }
-        Attempt::Answered(None) => panic!("a call that wants a reply got none"),
+        Attempt::Answered(_) => panic!("a call that wants a reply got none"),
         Attempt::Unsent(_) => false,
     }
 }

@@ -25,8 +25,12 @@ async fn main() -> Result<ExitCode, BoxError> {
     };
     let server = Server::new()
         .add_service(ThriftTestServer::from_handler(TestHandler))
-        .add_service(SecondServiceServer::from_handler(SecondHandler))
-        .build()?;
+        .add_service(SecondServiceServer::from_handler(SecondHandler));
+    let server = match link.server_tls() {
+        Some(tls) => server.tls(tls),
+        None => server,
+    };
+    let server = server.build()?;
     let bound = match server.bind(link.address.clone()).await {
         // A machine without IPv6.
         Err(_) if let Address::Tcp(address) = link.address => {

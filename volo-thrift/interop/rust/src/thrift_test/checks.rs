@@ -80,6 +80,7 @@ pub async fn run(link: &Link) -> Bits {
 fn builder<C: ServiceClient>(link: &Link) -> ClientBuilder<C> {
     let builder = ClientBuilder::new("thrift-test")
         .address(link.address.clone())
+        .tls(link.client_tls())
         .protocol(link.protocol)
         .connect_timeout(TIMEOUT)
         .rpc_timeout(TIMEOUT);

@@ -1,9 +1,12 @@
 //! The command lines that the test suite's runner uses.
 
-use std::{fmt, path::PathBuf};
+use std::{env, fmt, path::PathBuf};
 
 use clap::{Args, Parser};
-use volo_core::Address;
+use volo_core::{
+    Address,
+    net::{TlsClient, TlsServer},
+};
 use volo_thrift::protocol::Protocol;
 
 /// Something that the suite knows and we don't; the programs end with exit code 2.
@@ -57,7 +60,7 @@ struct Common {
     /// Path of a Unix domain socket, instead of host and port.
     #[arg(long)]
     domain_socket: Option<PathBuf>,
-    /// Domain socket without a file.
+    /// The name of the domain socket is in no file system.
     #[arg(long)]
     abstract_namespace: bool,
     /// binary, compact, multi or multic.
@@ -66,7 +69,7 @@ struct Common {
     /// buffered or framed.
     #[arg(long, default_value = "buffered")]
     transport: String,
-    /// Encrypted transport.
+    /// Encrypted transport. Certificates and keys are in `THRIFT_TEST_KEYS`, under the names that the suite has them.
     #[arg(long)]
     ssl: bool,
     /// Compressed transport.
@@ -85,6 +88,23 @@ pub struct Link {
     pub multiplexed: bool,
     /// Whether each message is preceded by its length.
     pub framed: bool,
+}
+
+impl Link {
+    /// Whom a client trusts.
+    pub fn client_tls(&self) -> TlsClient {
+        TlsClient::new().roots(keys().join("CA.pem"))
+    }
+
+    /// What a server shows, if the link is encrypted.
+    pub fn server_tls(&self) -> Option<TlsServer> {
+        let encrypted = matches!(self.address, Address::Tls(..));
+        encrypted.then(|| TlsServer::new(keys().join("server.crt"), keys().join("server.key")))
+    }
+}
+
+fn keys() -> PathBuf {
+    env::var_os("THRIFT_TEST_KEYS").unwrap_or_else(|| "keys".into()).into()
 }
 
 impl ServerOptions {
@@ -109,12 +129,8 @@ impl ClientOptions {
 
 impl Common {
     fn link(&self, host: &str) -> Result<Link, Unsupported> {
-        for (asked, name) in
-            [(self.ssl, "--ssl"), (self.zlib, "--zlib"), (self.abstract_namespace, "--abstract-namespace")]
-        {
-            if asked {
-                return Err(Unsupported(name.to_owned()));
-            }
+        if self.zlib {
+            return Err(Unsupported("--zlib".to_owned()));
         }
         let (protocol, multiplexed) = match self.protocol.as_str() {
             "binary" => (Protocol::Binary, false),
@@ -129,8 +145,9 @@ impl Common {
             other => return Err(Unsupported(format!("--transport={other}"))),
         };
         let address = match &self.domain_socket {
+            Some(name) if self.abstract_namespace => Address::Unix(format!("\0{}", name.display()).into()),
             Some(path) => Address::Unix(path.clone()),
-            None => format!("{host}:{}", self.port)
+            None => format!("{}://{host}:{}", if self.ssl { "tls" } else { "tcp" }, self.port)
                 .parse()
                 .map_err(|error| Unsupported(format!("--host={host}: {error}")))?,
         };
@@ -155,12 +172,15 @@ mod tests {
         let address = "127.0.0.1:1".parse().unwrap();
         assert_eq!(link, Link { address, protocol: Protocol::Compact, multiplexed: true, framed: true });
         assert_eq!(client(&["--domain-socket=/tmp/x"]).unwrap().address, Address::Unix("/tmp/x".into()));
+        let nameless = client(&["--domain-socket=x", "--abstract-namespace"]).unwrap().address;
+        assert_eq!(nameless, Address::Unix("\0x".into()));
+        assert_eq!(client(&["--ssl"]).unwrap().address, Address::Tls("localhost".into(), 9090));
         assert_eq!(client(&[]).unwrap().address, Address::Host("localhost".into(), 9090));
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        for option in ["--ssl", "--protocol=json", "--protocol=header", "--transport=http", "--zlib"] {
+        for option in ["--protocol=json", "--protocol=header", "--transport=http", "--zlib"] {
             assert_eq!(client(&[option]).unwrap_err().to_string(), format!("not yet: {option}"));
         }
     }

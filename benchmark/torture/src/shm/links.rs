@@ -1,0 +1,225 @@
+//! Both ends in this process: memory runs out, rings are full, and nobody may sleep for ever.
+
+use std::{
+    future::poll_fn,
+    hint,
+    path::PathBuf,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::{runtime::Builder, time::timeout};
+use volo_core::{
+    Address, BoxError, Size,
+    net::{self, ConnectOptions, Frame, Framer, Link, ListenOptions, Listener, ShmOptions, ShmSpin},
+};
+
+use crate::{random::Random, report::Report};
+
+/// How long a message may take before it counts as lost.
+const WATCHDOG: Duration = Duration::from_secs(1);
+
+/// Messages of mixed sizes whose order is checked.
+const MIXED: u64 = 5000;
+
+/// Runs all cases; the hunt for lost wake-ups with so many messages.
+pub async fn run(messages: u64, report: &mut Report) -> Result<(), BoxError> {
+    for (case, len) in [("flood of 1 MiB", 1 << 20), ("flood of 64 B", 64)] {
+        flood(case, len, report).await?;
+    }
+    for (case, arena_max) in [("order, small arena", 2 << 20), ("order, no arena", 0)] {
+        order(case, arena_max, report).await?;
+    }
+    for (case, spin, share) in
+        [("wake-ups, no spinning", ShmSpin::Off, 2), ("wake-ups, adaptive", ShmSpin::Adaptive, 2)]
+    {
+        hunt(case, spin, messages / share, report)?;
+    }
+    Ok(())
+}
+
+struct LengthFramer;
+
+impl Framer for LengthFramer {
+    fn frame(&mut self, bytes: &[u8]) -> volo_core::Result<Frame> {
+        let Some(&prefix) = bytes.first_chunk::<4>() else { return Ok(Frame::Partial(4)) };
+        let len = 4 + u32::from_be_bytes(prefix) as usize;
+        Ok(if bytes.len() >= len { Frame::Complete(len) } else { Frame::Partial(len) })
+    }
+}
+
+/// Both ends of a new session.
+async fn pair(name: &str, options: &ShmOptions) -> Result<(Box<dyn Link>, Box<dyn Link>), BoxError> {
+    let name = format!("volo-torture-{}-{}", name.replace([' ', ','], "-"), std::process::id());
+    let path: PathBuf = std::env::temp_dir().join(name);
+    let address = Address::Shm(path);
+    let listener =
+        Listener::bind(&address, &ListenOptions { shm: options.clone(), ..Default::default() }).await?;
+    let connect = ConnectOptions { shm: options.clone(), ..Default::default() };
+    let (client, server) = tokio::join!(net::connect(&address, &connect), listener.accept());
+    Ok((client?, server?))
+}
+
+fn put(link: &mut dyn Link, len: usize, seed: u64) -> volo_core::Result<()> {
+    link.write(Size::inline(4 + len), &mut |span| {
+        span.put_slice(&(len as u32).to_be_bytes());
+        span.put_slice(&vec![seed as u8; len]);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn is_right(frame: &Bytes, len: usize, seed: u64) -> bool {
+    frame.len() == 4 + len && frame[4..].iter().all(|byte| *byte == seed as u8)
+}
+
+async fn send(link: &mut dyn Link, len: usize, seed: u64) -> volo_core::Result<()> {
+    poll_fn(|cx| link.poll_ready(cx, Size::inline(len))).await?;
+    put(link, len, seed)?;
+    poll_fn(|cx| link.poll_flush(cx)).await
+}
+
+async fn receive(link: &mut dyn Link) -> volo_core::Result<Option<Bytes>> {
+    poll_fn(|cx| link.poll_recv(cx, &mut LengthFramer)).await
+}
+
+/// A sender whose peer doesn't read: it has to wait, and loses nothing.
+async fn flood(case: &str, len: usize, report: &mut Report) -> Result<(), BoxError> {
+    let (mut client, mut server) = pair(case, &ShmOptions::default()).await?;
+    let (mut other, mut others_server) = pair("other", &ShmOptions::default()).await?;
+    let live = heap_meter::live();
+    let mut sent = 0;
+    loop {
+        let ready = poll_fn(|cx| Poll::Ready(client.poll_ready(cx, Size::inline(len)))).await;
+        if ready.is_pending() || sent == 1_000_000 {
+            break;
+        }
+        put(&mut *client, len, sent)?;
+        sent += 1;
+    }
+    report.at_most(case, "messages until it waits", sent, 100_000u64);
+    let heap = heap_meter::live().saturating_sub(live) as u64 >> 10;
+    report.at_most(case, "heap, KiB", heap, 4096u64);
+    let mut right = 0;
+    for seed in 0..1000 {
+        let (sent, got) = tokio::join!(send(&mut *other, 64, seed), receive(&mut *others_server));
+        right += u64::from(sent.is_ok() && got?.is_some_and(|frame| is_right(&frame, 64, seed)));
+    }
+    report.equal(case, "messages of another session meanwhile", right, 1000);
+    let read = async {
+        let mut right = 0;
+        for seed in 0..sent {
+            let got = receive(&mut *server).await?;
+            right += u64::from(got.is_some_and(|frame| is_right(&frame, len, seed)));
+        }
+        Ok::<_, BoxError>(right)
+    };
+    let (flushed, right) = tokio::join!(poll_fn(|cx| client.poll_flush(cx)), read);
+    flushed?;
+    report.equal(case, "messages that arrive", right?, sent);
+    let (sent, got) = tokio::join!(send(&mut *client, len, 7), receive(&mut *server));
+    sent?;
+    report.equal(
+        case,
+        "messages afterwards",
+        u64::from(got?.is_some_and(|frame| is_right(&frame, len, 7))),
+        1,
+    );
+    Ok(())
+}
+
+/// Messages in the ring, in slices, and in pieces, one after the other.
+async fn order(case: &str, arena_max: usize, report: &mut Report) -> Result<(), BoxError> {
+    let options = ShmOptions { arena_max, ..ShmOptions::default() };
+    let (mut client, mut server) = pair(case, &options).await?;
+    let len = |random: &mut Random| match random.below(20) {
+        0 => random.below(3 << 20) as usize,
+        1..5 => random.below(100_000) as usize,
+        _ => random.below(3000) as usize,
+    };
+    let write = async {
+        let mut random = Random::new(5);
+        for seed in 0..MIXED {
+            poll_fn(|cx| client.poll_ready(cx, Size::default())).await?;
+            put(&mut *client, len(&mut random), seed)?;
+            if random.percent(30) {
+                poll_fn(|cx| client.poll_flush(cx)).await?;
+            }
+        }
+        poll_fn(|cx| client.poll_flush(cx)).await
+    };
+    let read = async {
+        let (mut random, mut right) = (Random::new(5), 0);
+        for seed in 0..MIXED {
+            let expected = len(&mut random);
+            let got = receive(&mut *server).await?;
+            right += u64::from(got.is_some_and(|frame| is_right(&frame, expected, seed)));
+            random.percent(30);
+        }
+        Ok::<_, BoxError>(right)
+    };
+    let (written, right) = tokio::join!(write, read);
+    written?;
+    report.equal(case, "messages in order", right?, MIXED);
+    Ok(())
+}
+
+/// Two threads that send each other messages, with pauses around the moment of going to sleep.
+fn hunt(case: &'static str, spin: ShmSpin, messages: u64, report: &mut Report) -> Result<(), BoxError> {
+    let options = ShmOptions { spin, ..ShmOptions::default() };
+    let start = Instant::now();
+    let exchanged = tokio::task::block_in_place(|| -> Result<u64, BoxError> {
+        let name = format!("volo-torture-hunt-{}-{spin:?}", std::process::id());
+        let address = Address::Shm(std::env::temp_dir().join(name));
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let (at, shm) = (address.clone(), options.clone());
+        let server = std::thread::spawn(move || -> Result<u64, String> {
+            let runtime =
+                Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+            runtime.block_on(async {
+                let listen = ListenOptions { shm, ..Default::default() };
+                let listener = Listener::bind(&at, &listen).await.map_err(|error| error.to_string())?;
+                ready.send(()).map_err(|error| error.to_string())?;
+                let link = listener.accept().await.map_err(|error| error.to_string())?;
+                Ok(exchange(link, messages, 2).await)
+            })
+        });
+        is_ready.recv()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let client = runtime.block_on(async {
+            let connect = ConnectOptions { shm: options.clone(), ..Default::default() };
+            Ok::<_, BoxError>(exchange(net::connect(&address, &connect).await?, messages, 1).await)
+        })?;
+        Ok(client.min(server.join().map_err(|_| "the other end panicked")??))
+    })?;
+    report.equal(case, "messages without a lost wake-up", exchanged, messages);
+    let rate = exchanged as f64 / start.elapsed().as_secs_f64();
+    report.tell(case, "messages per second", rate.round());
+    Ok(())
+}
+
+/// Sends and receives half as many messages each, up to three ahead of the other; stops at the first that is lost.
+async fn exchange(mut link: Box<dyn Link>, messages: u64, seed: u64) -> u64 {
+    let mut random = Random::new(seed);
+    let (mut sent, mut received) = (0, 0);
+    while received < messages / 2 {
+        while sent < messages / 2 && sent < received + 1 + random.below(3) {
+            for _ in 0..random.below(200) {
+                hint::spin_loop();
+            }
+            if send(&mut *link, 8 + random.below(100) as usize, sent).await.is_err() {
+                return 2 * received;
+            }
+            sent += 1;
+        }
+        for _ in 0..random.below(200) {
+            hint::spin_loop();
+        }
+        match timeout(WATCHDOG, receive(&mut *link)).await {
+            Ok(Ok(Some(_))) => received += 1,
+            _ => return 2 * received,
+        }
+    }
+    2 * received
+}

@@ -1,0 +1,147 @@
+use std::{future::poll_fn, path::Path};
+
+use super::{
+    super::{
+        handshake,
+        layout::{Layout, RING},
+    },
+    *,
+};
+use crate::{
+    Address,
+    net::{Frame, ShmSpin},
+};
+
+/// Takes whatever has come as a frame, unless it has to be longer.
+struct AtLeast(usize);
+
+impl Framer for AtLeast {
+    fn frame(&mut self, bytes: &[u8]) -> Result<Frame> {
+        Ok(if bytes.len() < self.0 { Frame::Partial(self.0) } else { Frame::Complete(bytes.len()) })
+    }
+}
+
+fn options() -> ShmOptions {
+    ShmOptions { spin: ShmSpin::Off, ..ShmOptions::default() }
+}
+
+/// Both sides of a handshake, with their sockets.
+async fn sessions(arena_max: usize) -> [(UnixStream, Session); 2] {
+    let (one, other) = UnixStream::pair().unwrap();
+    let layout = Layout::for_arena(arena_max);
+    let (first, second) = tokio::join!(handshake::offer(&one, layout), handshake::accept(&other, layout));
+    [(one, first.unwrap()), (other, second.unwrap())]
+}
+
+fn link((socket, session): (UnixStream, Session), options: &ShmOptions) -> ShmLink {
+    let peer = Peer { address: Address::Shm(Path::new("").to_owned()), credentials: None };
+    ShmLink::new(socket, session, peer, options)
+}
+
+async fn links(options: &ShmOptions) -> (ShmLink, ShmLink) {
+    let [one, other] = sessions(options.arena_max).await;
+    (link(one, options), link(other, options))
+}
+
+fn write(link: &mut ShmLink, len: usize) -> Result<Range<u64>> {
+    link.write(Size::inline(len), &mut |span| {
+        span.put_slice(&vec![7; len]);
+        Ok(())
+    })
+}
+
+async fn flush(link: &mut ShmLink) -> Result<()> {
+    poll_fn(|cx| link.poll_flush(cx)).await
+}
+
+async fn receive(link: &mut ShmLink, len: usize) -> Result<Option<Bytes>> {
+    poll_fn(|cx| link.poll_recv(cx, &mut AtLeast(len))).await
+}
+
+#[tokio::test]
+async fn a_violation_ends_the_connection_and_names_the_place() {
+    let [mut liar, honest] = sessions(1 << 20).await;
+    let mut honest = link(honest, &options());
+    liar.1.own.store(RING + 8, u64::MAX);
+    liar.1.own.store(RING, 1);
+    let error = receive(&mut honest, 1).await.unwrap_err();
+    assert!(error.is_protocol() && error.to_string().contains("cell 0"), "{error}");
+    assert!(receive(&mut honest, 1).await.unwrap_err().is_closed());
+    assert!(write(&mut honest, 10).unwrap_err().to_string().contains("cell 0"), "the reason stays known");
+    assert!(!honest.idle_ok());
+    liar.0.readable().await.unwrap();
+    assert_eq!(liar.0.try_read(&mut [0]).unwrap(), 0, "the peer is told");
+}
+
+#[tokio::test]
+async fn a_reader_that_claims_too_much_is_caught() {
+    let [mut liar, honest] = sessions(1 << 20).await;
+    let mut honest = link(honest, &options());
+    liar.1.own.store(super::super::layout::HEAD, 5);
+    let error = write(&mut honest, 5_000).unwrap_err();
+    assert!(error.to_string().contains("cell 5"), "{error}");
+    assert!(flush(&mut honest).await.unwrap_err().is_closed());
+}
+
+#[tokio::test]
+async fn who_waits_for_room_hears_that_the_peer_is_gone() {
+    let (mut client, server) = links(&options()).await;
+    while !poll_fn(|cx| Poll::Ready(client.poll_flush(cx).is_pending())).await {
+        write(&mut client, 100_000).unwrap();
+    }
+    assert!(client.flushed() > 1 << 20 && client.buffered() <= 100_000);
+    let waiting = flush(&mut client);
+    let leaving = async {
+        tokio::task::yield_now().await;
+        drop(server);
+    };
+    let (flushed, ()) = tokio::join!(waiting, leaving);
+    assert!(flushed.unwrap_err().is_closed());
+}
+
+#[tokio::test]
+async fn what_was_received_no_longer_changes() {
+    let (mut client, mut server) = links(&options()).await;
+    for len in [100, 10_000] {
+        write(&mut client, len).unwrap();
+        flush(&mut client).await.unwrap();
+        let frame = receive(&mut server, len).await.unwrap().unwrap();
+        let (ring, slices) = (RING + 80, Layout::for_arena(options().arena_max).slice(1, 0).unwrap());
+        for at in [RING + 16, ring, slices] {
+            client.own.store(at, u64::MAX);
+        }
+        assert!(frame.iter().all(|byte| *byte == 7) && frame.len() == len);
+    }
+}
+
+#[tokio::test]
+async fn without_memory_for_slices_messages_go_in_pieces() {
+    for options in [
+        ShmOptions { process_max: 0, ..options() },
+        ShmOptions { arena_max: 0, ..options() },
+        ShmOptions { arena_max: 1 << 20, ..options() },
+    ] {
+        let (mut client, mut server) = links(&options).await;
+        let len = 3 << 20;
+        let range = write(&mut client, len).unwrap();
+        assert_eq!((range, client.buffered()), (0..len as u64, len));
+        let (flushed, frame) = tokio::join!(flush(&mut client), receive(&mut server, len));
+        flushed.unwrap();
+        assert!(frame.unwrap().unwrap().iter().all(|byte| *byte == 7));
+        assert_eq!((client.flushed(), client.buffered()), (len as u64, 0));
+        assert!(client.backlog.capacity() <= BACKLOG_KEPT, "a large buffer is not kept");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_it_is_flushed_or_waited_for() {
+    let (mut client, mut server) = links(&options()).await;
+    write(&mut client, 10).unwrap();
+    assert_eq!((client.flushed(), client.buffered()), (0, 10));
+    let polled = poll_fn(|cx| Poll::Ready(server.poll_recv(cx, &mut AtLeast(1)))).await;
+    assert!(polled.is_pending());
+    let polled = poll_fn(|cx| Poll::Ready(client.poll_recv(cx, &mut AtLeast(1)))).await;
+    assert!(polled.is_pending());
+    assert_eq!((client.flushed(), client.buffered()), (10, 0), "whoever waits for an answer has asked");
+    assert_eq!(receive(&mut server, 10).await.unwrap().unwrap().len(), 10);
+}
