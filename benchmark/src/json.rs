@@ -83,7 +83,8 @@ fn method(schema: &Schema) -> &MethodType {
 
 fn encoded(value: &impl Encode) -> Raw {
     let mut buffer = OutBuf::default();
-    let size = value.encoded_size(protocol::BINARY, usize::MAX).expect("the page is within all limits");
+    let size =
+        value.encoded_size(protocol::BINARY, usize::MAX, u32::MAX).expect("the page is within all limits");
     let fill = &mut |span: &mut volo_core::Span<'_>| {
         value.encode_into(protocol::BINARY, span);
         Ok(())

@@ -9,14 +9,12 @@ use std::{
 };
 
 use serde_json::json;
+use volo_core::Target as Callee;
 use volo_core::{
     Body, Context, Response, Stage,
     layers::trace::{Stats, Status as Ending},
 };
-use volo_thrift::{
-    Target as Callee,
-    generic::{Answer, JsonClient, MethodType},
-};
+use volo_thrift::generic::{Answer, JsonClient, MethodType};
 
 use super::{
     Status,

@@ -34,7 +34,7 @@ async fn sessions(arena_max: usize) -> [(UnixStream, Session); 2] {
 }
 
 fn link((socket, session): (UnixStream, Session), options: &ShmOptions) -> ShmLink {
-    let peer = Peer { address: Address::Shm(Path::new("").to_owned()), credentials: None };
+    let peer = Peer::new(Address::Shm(Path::new("").to_owned()));
     ShmLink::new(socket, session, peer, options)
 }
 
