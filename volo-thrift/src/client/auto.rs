@@ -142,7 +142,7 @@ impl Auto {
     async fn reach(&self, way: &Address, address: &Address) -> Result<Box<dyn Link>> {
         let same_host = self.same_host.as_ref().filter(|_| way != address);
         let user = same_host.map(SameHost::user).transpose()?;
-        let link = net::connect(way, self.mux.connect_options()).await?;
+        let link = net::connect(way, &self.mux.connect_options()).await?;
         let owner = link.profile().peer.credentials.map(|credentials| credentials.uid);
         if user.is_some() && user != owner {
             let text = format!("the socket {way} is of user {owner:?}, not of {user:?}");

@@ -173,8 +173,8 @@ impl Mux {
     }
 
     /// How its connections are made.
-    pub(super) fn connect_options(&self) -> &ConnectOptions {
-        &self.connect
+    pub(super) fn connect_options(&self) -> ConnectOptions {
+        self.settings.connect_options(&self.connect)
     }
 
     /// Uses a connection that was made elsewhere for calls to `address`.
