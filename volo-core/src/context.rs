@@ -194,6 +194,12 @@ impl CallInfo {
         self.rare.as_ref().map(|rare| &rare.metainfo)
     }
 
+    /// The value of this metainfo key: what the call carries, or else what the call being served came with.
+    pub fn metainfo_value(&self, key: &str) -> Option<&FastStr> {
+        let Metainfo { persistent, transient, upstream, .. } = self.metainfo()?;
+        transient.get(key).or_else(|| persistent.get(key)).or_else(|| upstream.get(key))
+    }
+
     /// The metainfo, to change it.
     pub fn metainfo_mut(&mut self) -> &mut Metainfo {
         &mut self.rare.get_or_insert_default().metainfo

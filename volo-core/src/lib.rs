@@ -10,11 +10,14 @@ mod attempt;
 pub mod balance;
 mod body;
 pub mod clock;
+#[cfg(feature = "config")]
+pub mod config;
 mod context;
 pub mod discover;
 mod error;
 pub mod layers;
 pub mod net;
+pub mod observe;
 pub mod pool;
 mod request;
 pub mod runtime;

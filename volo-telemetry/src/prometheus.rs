@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-use crate::Error;
+use crate::{Error, governance};
 
 /// Upper bounds of durations in seconds: from calls on one host to those that time out.
 const DURATION_BUCKETS_SECONDS: [f64; 18] = [
@@ -15,7 +15,8 @@ const DURATION_BUCKETS_SECONDS: [f64; 18] = [
 /// Records what goes through the `metrics` facade, and serves it at `address` under any path.
 ///
 /// Names come out with underscores: `rpc_server_call_duration_seconds`. Must be called on a tokio runtime, once, and
-/// before the first call is traced.
+/// before the first call is traced. What [`governance`](crate::governance) counts is among it, unless the process has
+/// another observer.
 ///
 /// # Errors
 /// When nobody can listen there, or another recorder is installed.
@@ -23,7 +24,11 @@ pub fn install(address: impl Into<SocketAddr>) -> Result<(), Error> {
     builder()?
         .with_http_listener(address)
         .install()
-        .map_err(|error| Error::new("can't start the endpoint for Prometheus", error))
+        .map_err(|error| Error::new("can't start the endpoint for Prometheus", error))?;
+    if let Err(error) = governance::install() {
+        tracing::warn!(%error, "governance is not counted");
+    }
+    Ok(())
 }
 
 /// The same settings without an endpoint, for programs that have one: `builder()?.install_recorder()?.render()`.

@@ -4,6 +4,7 @@
 mod budget;
 pub mod client;
 mod conn;
+mod erased;
 mod error;
 mod exception;
 #[cfg(any(test, fuzzing))]

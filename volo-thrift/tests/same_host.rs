@@ -375,8 +375,10 @@ async fn tls_is_left_only_if_both_ends_allow_it() {
     let authority = certificates::Authority::new();
     let directory = Directory::new();
     for (server_allows, client_allows) in [(false, false), (true, false), (false, true), (true, true)] {
-        let allow = |same_host: SameHost, allowed| if allowed { same_host.from_tls() } else { same_host };
-        let own = SameHost::new(&directory.0);
+        let allow = |same_host: volo_thrift::SameHost, allowed| {
+            if allowed { same_host.from_tls() } else { same_host }
+        };
+        let own = volo_thrift::SameHost::new(&directory.0);
         let server = Server::new().tls(authority.server().tls()).same_host(allow(own.clone(), server_allows));
         let server = Running::start(server, "tls://127.0.0.1:0").await;
         let builder = client_of(server.address.clone()).tls(authority.client());

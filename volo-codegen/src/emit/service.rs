@@ -125,6 +125,8 @@ fn write_client(
     text.blank();
     text.open(format!("impl rt::ServiceClient for {client} {{"));
     text.line(format!("const SERVICE: &'static str = {wire_name:?};"));
+    let all = Doc::text(format!("&{}", names.methods));
+    text.assign("const METHODS: &'static [rt::Method] =", &all, ";");
     text.close("}");
     text.blank();
     text.open(format!("impl {}<rt::Client> for {client} {{", scope.std("From")));

@@ -28,6 +28,7 @@ pub mod golden {
 
         impl rt::ServiceClient for BaseClient {
             const SERVICE: &'static str = "Base";
+            const METHODS: &'static [rt::Method] = &BASE_METHODS;
         }
 
         impl From<rt::Client> for BaseClient {

@@ -410,6 +410,7 @@ pub mod golden {
 
         impl rt::ServiceClient for ShopClient {
             const SERVICE: &'static str = "Shop";
+            const METHODS: &'static [rt::Method] = &SHOP_METHODS;
         }
 
         impl From<rt::Client> for ShopClient {

@@ -219,6 +219,7 @@ pub mod golden {
 
         impl rt::ServiceClient for StoreClient {
             const SERVICE: &'static str = "Store";
+            const METHODS: &'static [rt::Method] = &STORE_METHODS;
         }
 
         impl From<rt::Client> for StoreClient {

@@ -122,6 +122,7 @@ pub mod golden {
 
         impl rt::ServiceClient for CatalogueClient {
             const SERVICE: &'static str = "Catalogue";
+            const METHODS: &'static [rt::Method] = &CATALOGUE_METHODS;
         }
 
         impl From<rt::Client> for CatalogueClient {
@@ -397,6 +398,7 @@ pub mod golden {
 
         impl rt::ServiceClient for ExtendedClient {
             const SERVICE: &'static str = "Extended";
+            const METHODS: &'static [rt::Method] = &EXTENDED_METHODS;
         }
 
         impl From<rt::Client> for ExtendedClient {
@@ -546,6 +548,8 @@ pub mod golden {
 
         impl rt::ServiceClient for AQuiteLongServiceNameForTheSakeOfLineBreaksClient {
             const SERVICE: &'static str = "AQuiteLongServiceNameForTheSakeOfLineBreaks";
+            const METHODS: &'static [rt::Method] =
+                &A_QUITE_LONG_SERVICE_NAME_FOR_THE_SAKE_OF_LINE_BREAKS_METHODS;
         }
 
         impl From<rt::Client> for AQuiteLongServiceNameForTheSakeOfLineBreaksClient {
@@ -730,6 +734,7 @@ pub mod golden {
 
         impl rt::ServiceClient for BaseClient {
             const SERVICE: &'static str = "Base";
+            const METHODS: &'static [rt::Method] = &BASE_METHODS;
         }
 
         impl From<rt::Client> for BaseClient {

@@ -339,6 +339,7 @@ pub mod golden {
 
         impl rt::ServiceClient for EchoServiceClient_ {
             const SERVICE: &'static str = "EchoService";
+            const METHODS: &'static [rt::Method] = &ECHO_SERVICE_METHODS;
         }
 
         impl ::std::convert::From<rt::Client> for EchoServiceClient_ {

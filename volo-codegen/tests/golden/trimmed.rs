@@ -169,6 +169,7 @@ pub mod golden {
 
         impl rt::ServiceClient for FinderClient {
             const SERVICE: &'static str = "Finder";
+            const METHODS: &'static [rt::Method] = &FINDER_METHODS;
         }
 
         impl From<rt::Client> for FinderClient {

@@ -1201,6 +1201,7 @@ pub mod golden {
 
         impl rt::ServiceClient for LintsClient {
             const SERVICE: &'static str = "Lints";
+            const METHODS: &'static [rt::Method] = &LINTS_METHODS;
         }
 
         impl From<rt::Client> for LintsClient {

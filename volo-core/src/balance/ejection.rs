@@ -199,6 +199,13 @@ impl Standing {
         share == Self::FULL
     }
 
+    /// Back in, whatever was before.
+    pub(super) fn reset(&self) {
+        *self.state() = State::default();
+        self.streak.store(0, Relaxed);
+        self.share.store(Self::FULL, Relaxed);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -65,6 +65,11 @@ impl Endpoint {
         self.stats.picks.load(Relaxed)
     }
 
+    /// A number that tells its statistics from those of all others in the process, as long as they last.
+    pub fn statistics_id(&self) -> usize {
+        Arc::as_ptr(&self.stats).addr()
+    }
+
     /// Whether it gets no calls, because too many failed.
     pub fn is_ejected(&self) -> bool {
         self.stats.standing.share() == 0

@@ -34,9 +34,7 @@ impl HashKey {
     pub fn metainfo(key: impl Into<FastStr>) -> Self {
         let key = key.into();
         HashKey::new(move |request| {
-            let metainfo = request.context.metainfo()?;
-            let found = metainfo.transient.get(&key).or_else(|| metainfo.persistent.get(&key));
-            found.or_else(|| metainfo.upstream.get(&key)).map(|value| stable_hash(value.as_bytes()))
+            request.context.metainfo_value(&key).map(|value| stable_hash(value.as_bytes()))
         })
     }
 

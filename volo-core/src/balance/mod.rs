@@ -56,6 +56,8 @@ use same_host::SameHostFirst;
 #[derive(Clone)]
 pub struct LoadBalance {
     policy: Arc<dyn Policy>,
+    /// Calls under way at each local instance before others get some, if local ones come first.
+    spill: Option<u32>,
     ejection: Option<Ejection>,
 }
 
@@ -88,13 +90,26 @@ impl LoadBalance {
 
     /// As a policy of your own decides.
     pub fn new(policy: impl Policy) -> Self {
-        LoadBalance { policy: Arc::new(policy), ejection: Some(Ejection::default()) }
+        LoadBalance { policy: Arc::new(policy), spill: None, ejection: Some(Ejection::default()) }
     }
 
     /// Prefers instances on this machine (Unix socket, in-process, loopback) until each of them has `spill` calls
     /// under way; the others are used beyond that.
     pub fn same_host_first(self, spill: u32) -> Self {
-        LoadBalance { policy: Arc::new(SameHostFirst::new(self.policy, spill)), ..self }
+        LoadBalance { spill: Some(spill), ..self }
+    }
+
+    /// Makes no difference between local instances and others. This is the default.
+    pub fn anywhere(self) -> Self {
+        LoadBalance { spill: None, ..self }
+    }
+
+    /// The policy, with local instances first if so wanted.
+    fn whole_policy(&self) -> Arc<dyn Policy> {
+        match self.spill {
+            Some(spill) => Arc::new(SameHostFirst::new(self.policy.clone(), spill)),
+            None => self.policy.clone(),
+        }
     }
 
     /// When instances that fail get no more calls; `None` for never. By default they are ejected as
@@ -102,6 +117,17 @@ impl LoadBalance {
     pub fn ejection(mut self, ejection: impl Into<Option<Ejection>>) -> Self {
         self.ejection = ejection.into();
         self
+    }
+
+    /// When instances that fail get no more calls.
+    pub fn ejection_rules(&self) -> Option<&Ejection> {
+        self.ejection.as_ref()
+    }
+
+    /// The same in all else with the policy of `other`.
+    #[cfg(feature = "config")]
+    pub(crate) fn with_policy_of(self, other: LoadBalance) -> Self {
+        LoadBalance { policy: other.policy, ..self }
     }
 }
 
@@ -113,7 +139,8 @@ impl Default for LoadBalance {
 
 impl fmt::Debug for LoadBalance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LoadBalance { policy, ejection } = self;
-        f.debug_struct("LoadBalance").field("policy", policy).field("ejection", ejection).finish()
+        let LoadBalance { policy, spill, ejection } = self;
+        let mut out = f.debug_struct("LoadBalance");
+        out.field("policy", policy).field("same_host_first", spill).field("ejection", ejection).finish()
     }
 }

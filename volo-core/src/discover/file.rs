@@ -64,7 +64,8 @@ impl Discover for FileDiscover {
     }
 }
 
-fn read(path: &Path) -> Result<String> {
+/// The text of a file of moderate size.
+pub(crate) fn read(path: &Path) -> Result<String> {
     let fault = |text: &str| Error::new(ErrorKind::Config, format!("{}: {text}", path.display()));
     let mut text = String::new();
     let file = File::open(path).map_err(|error| fault("can't be opened").with_source(error))?;

@@ -6,7 +6,7 @@
 
 mod dns;
 mod feed;
-mod file;
+pub(crate) mod file;
 mod fixed;
 #[cfg(feature = "dns")]
 mod records;

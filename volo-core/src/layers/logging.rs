@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{self, Poll, ready},
     time::Instant,
 };
 
@@ -13,29 +13,48 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 use tracing::Level;
 
+use super::{PerMethod, Route, Setting};
 use crate::{Outcome, Request, Response};
 
 /// Logs every call that goes through, on a client or a server: successes and declared exceptions at one level,
 /// failures at another. A call that is dropped before it ends is logged as such.
 ///
 /// Costs two clock reads and the event; nothing else if the level is off.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LoggingLayer {
-    level: Level,
-    failure_level: Level,
+    config: Setting<PerMethod<LogConfig>>,
+}
+
+/// At which levels calls are logged; `None` is not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Those that ended well.
+    pub level: Option<Level>,
+    /// Those that failed.
+    pub failure_level: Option<Level>,
+}
+
+impl LogConfig {
+    /// Logs nothing.
+    pub const OFF: LogConfig = LogConfig { level: None, failure_level: None };
+}
+
+/// Calls at `DEBUG`, failures at `WARN`.
+impl Default for LogConfig {
+    fn default() -> Self {
+        LogConfig { level: Some(Level::DEBUG), failure_level: Some(Level::WARN) }
+    }
 }
 
 impl LoggingLayer {
     /// Logs at these levels.
     pub fn new(level: Level, failure_level: Level) -> Self {
-        LoggingLayer { level, failure_level }
+        LoggingLayer::with(LogConfig { level: Some(level), failure_level: Some(failure_level) })
     }
-}
 
-/// Calls at `DEBUG`, failures at `WARN`.
-impl Default for LoggingLayer {
-    fn default() -> Self {
-        LoggingLayer::new(Level::DEBUG, Level::WARN)
+    /// Logs as `config` says, which may be kept and changed.
+    pub fn with(config: impl Into<Setting<PerMethod<LogConfig>>>) -> Self {
+        LoggingLayer { config: config.into() }
     }
 }
 
@@ -43,7 +62,7 @@ impl<S> Layer<S> for LoggingLayer {
     type Service = Logging<S>;
 
     fn layer(&self, inner: S) -> Logging<S> {
-        Logging { inner, layer: *self }
+        Logging { inner, layer: self.clone() }
     }
 }
 
@@ -63,18 +82,20 @@ where
     type Error = S::Error;
     type Future = LoggingFuture<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let record = Record {
-            service: request.context.service.clone(),
-            method: request.context.method.clone(),
-            layer: self.layer,
+        let (service, method) = (&request.context.service, &request.context.method);
+        let config = self.layer.config.with(|config| *config.get(Route { service, method }));
+        let record = (config != LogConfig::OFF).then(|| Record {
+            service: service.clone(),
+            method: method.clone(),
+            config,
             start: Instant::now(),
             ended: false,
-        };
+        });
         LoggingFuture { inner: self.inner.call(request), record }
     }
 }
@@ -84,7 +105,7 @@ pin_project! {
     pub struct LoggingFuture<F> {
         #[pin]
         inner: F,
-        record: Record,
+        record: Option<Record>,
     }
 }
 
@@ -95,12 +116,14 @@ where
 {
     type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(this.inner.poll(cx));
-        match &result {
-            Ok(response) => this.record.end(Ending::Answered(response.outcome())),
-            Err(error) => this.record.end(Ending::Failed(error)),
+        if let Some(record) = this.record {
+            record.end(match &result {
+                Ok(response) => Ending::Answered(response.outcome()),
+                Err(error) => Ending::Failed(error),
+            });
         }
         Poll::Ready(result)
     }
@@ -110,7 +133,7 @@ where
 struct Record {
     service: FastStr,
     method: FastStr,
-    layer: LoggingLayer,
+    config: LogConfig,
     start: Instant,
     ended: bool,
 }
@@ -156,7 +179,8 @@ macro_rules! log_at {
 impl Record {
     fn end(&mut self, ending: Ending<'_>) {
         self.ended = true;
-        let level = if ending.is_failure() { self.layer.failure_level } else { self.layer.level };
+        let LogConfig { level, failure_level } = self.config;
+        let Some(level) = (if ending.is_failure() { failure_level } else { level }) else { return };
         let duration_us = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let Record { service, method, .. } = self;
         log_at!(level, %service, %method, outcome = %ending, duration_us, "call");

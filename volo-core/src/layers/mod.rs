@@ -19,7 +19,7 @@
 
 pub mod breaker;
 mod classify;
-mod dice;
+pub(crate) mod dice;
 pub mod fallback;
 pub mod fault;
 pub mod limit;

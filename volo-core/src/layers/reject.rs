@@ -5,13 +5,18 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{self, Poll},
 };
 
+use faststr::FastStr;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use crate::{Error, ErrorKind};
+use super::{PerMethod, Route, Setting, dice::Dice};
+use crate::{
+    Context, Error, ErrorKind,
+    observe::{self, Event},
+};
 
 /// Refuses a call if one of its rules gives a reason to.
 ///
@@ -89,7 +94,7 @@ where
     type Error = S::Error;
     type Future = Refusable<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
@@ -98,6 +103,67 @@ where
             Some(reason) => Refusable::refused(Error::new(ErrorKind::Rejected, reason)),
             None => Refusable::admitted(self.inner.call(request)),
         }
+    }
+}
+
+/// A rule that is data: which calls are refused. All of its conditions must be met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectRule {
+    /// Only calls of these callers; empty is of any.
+    pub callers: Vec<FastStr>,
+    /// Not calls of these callers.
+    pub except: Vec<FastStr>,
+    /// Only calls with these values of metainfo: transient, persistent, or what the caller sent.
+    pub metainfo: Vec<(FastStr, FastStr)>,
+    /// So many percent of those.
+    pub percent: u32,
+    /// What the caller is told.
+    pub reason: FastStr,
+}
+
+/// Refuses every call.
+impl Default for RejectRule {
+    fn default() -> Self {
+        RejectRule {
+            callers: Vec::new(),
+            except: Vec::new(),
+            metainfo: Vec::new(),
+            percent: 100,
+            reason: FastStr::from_static_str("refused by a rule"),
+        }
+    }
+}
+
+impl RejectRule {
+    fn applies(&self, context: &Context, caller: &str, dice: &Dice) -> bool {
+        let named = |names: &[FastStr]| names.iter().any(|name| name == caller);
+        (self.callers.is_empty() || named(&self.callers))
+            && !named(&self.except)
+            && self.metainfo.iter().all(|(key, value)| context.metainfo_value(key) == Some(value))
+            && dice.percent(self.percent)
+    }
+}
+
+/// Rules per method that can be changed while they are in use; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct RejectRules {
+    rules: Setting<PerMethod<Vec<RejectRule>>>,
+    dice: Arc<Dice>,
+}
+
+impl RejectRules {
+    /// These rules, of which the first that is met counts.
+    pub fn new(rules: impl Into<Setting<PerMethod<Vec<RejectRule>>>>) -> Self {
+        RejectRules { rules: rules.into(), dice: Arc::default() }
+    }
+
+    /// Why a call is refused, if it is. `caller` is its name where that is known, or empty.
+    pub fn reason(&self, context: &Context, caller: &str) -> Option<String> {
+        let route = Route { service: &context.service, method: &context.method };
+        self.rules.with(|rules| {
+            let met = rules.get(route).iter().find(|rule| rule.applies(context, caller, &self.dice));
+            met.map(|rule| rule.reason.to_string())
+        })
     }
 }
 
@@ -119,6 +185,8 @@ impl<F> Refusable<F> {
 
     /// It ends here.
     pub(super) fn refused(error: Error) -> Self {
+        let rule = if error.is_rejected() { "reject" } else { "rate" };
+        observe::tell(&Event::Refused { route: Route::default(), rule });
         Refusable { inner: None, refusal: Some(error) }
     }
 }
@@ -130,7 +198,7 @@ where
 {
     type Output = Result<T, E>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
         if let Some(inner) = this.inner.as_pin_mut() {
             return inner.poll(cx);
@@ -146,6 +214,32 @@ mod tests {
 
     use super::*;
     use crate::BoxError;
+
+    #[test]
+    fn rules_are_met_by_caller_metainfo_and_chance() {
+        let setting = Setting::new(PerMethod::new(Vec::new()));
+        let rules = RejectRules::new(setting.clone());
+        let mut context = Context::new("Shop", "list");
+        assert_eq!(rules.reason(&context, "batch"), None);
+        let rule = RejectRule { callers: vec!["batch".into()], ..RejectRule::default() };
+        let only =
+            RejectRule { except: vec!["web".into()], reason: "web only".into(), ..RejectRule::default() };
+        let lane = RejectRule { metainfo: vec![("lane".into(), "test".into())], ..RejectRule::default() };
+        let half = RejectRule { percent: 50, ..RejectRule::default() };
+        setting.set(PerMethod::new(vec![rule]).with("Shop", "buy", vec![only]).with("Bank", "", vec![lane]));
+        assert_eq!(rules.reason(&context, "batch").as_deref(), Some("refused by a rule"));
+        assert_eq!(rules.reason(&context, "web"), None);
+        context.method = "buy".into();
+        assert_eq!(rules.reason(&context, "batch").as_deref(), Some("web only"));
+        assert_eq!(rules.reason(&context, "web"), None);
+        context.service = "Bank".into();
+        assert_eq!(rules.reason(&context, ""), None);
+        context.metainfo_mut().persistent.set("lane", "test");
+        assert!(rules.reason(&context, "").is_some());
+        setting.set(PerMethod::new(vec![half]));
+        let refused = (0..1000).filter(|_| rules.reason(&context, "").is_some()).count();
+        assert!((400..600).contains(&refused), "{refused}");
+    }
 
     #[tokio::test]
     async fn any_rule_refuses_in_any_stack() {

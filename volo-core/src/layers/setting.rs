@@ -81,7 +81,7 @@ impl<T> From<T> for Setting<PerMethod<T>> {
 }
 
 /// One value for all methods, and others for some of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PerMethod<T> {
     default: T,
     services: HashMap<FastStr, HashMap<FastStr, T, RandomState>, RandomState>,
@@ -113,6 +113,13 @@ impl<T> PerMethod<T> {
     fn find(&self, route: Route<'_>) -> &T {
         let Some(methods) = self.services.get(route.service) else { return &self.default };
         methods.get(route.method).or_else(|| methods.get("")).unwrap_or(&self.default)
+    }
+
+    /// The methods, and services by an empty method, that have values of their own.
+    pub fn routes(&self) -> impl Iterator<Item = Route<'_>> {
+        self.services
+            .iter()
+            .flat_map(|(service, methods)| methods.keys().map(move |method| Route { service, method }))
     }
 
     /// The same with other values.

@@ -36,13 +36,22 @@ pub use self::{
         TlsClient, TlsServer,
     },
 };
-use crate::{Address, Peer, Result, Size, Span};
+use crate::{
+    Address, Peer, Result, Size, Span,
+    observe::{self, Event},
+};
 
 /// Makes a connection to `address`.
 ///
 /// # Errors
 /// [`ErrorKind::Connect`](crate::ErrorKind::Connect) when the peer can't be reached in time; nothing was sent then.
 pub async fn connect(address: &Address, options: &ConnectOptions) -> Result<Box<dyn Link>> {
+    let link = connect_by_kind(address, options).await;
+    observe::tell(&Event::Connected { address, connected: link.is_ok() });
+    link
+}
+
+async fn connect_by_kind(address: &Address, options: &ConnectOptions) -> Result<Box<dyn Link>> {
     match address {
         Address::Tcp(ip) => Ok(Box::new(tcp::connect(*ip, options).await?)),
         Address::Host(host, port) => Ok(Box::new(tcp::connect_host(host, *port, options).await?)),

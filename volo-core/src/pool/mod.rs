@@ -20,6 +20,7 @@ use std::{
     future::Future,
     hash::{BuildHasher, RandomState},
     sync::{Arc, PoisonError, Weak},
+    task::Waker,
     time::Duration,
 };
 
@@ -32,6 +33,7 @@ use crate::{
     Address, Error, ErrorKind, Result,
     clock::now,
     net::Link,
+    observe::{self, Event, Sample, Sampled},
     sync::{Mutex, MutexGuard},
 };
 
@@ -65,6 +67,22 @@ impl Default for PoolConfig {
     }
 }
 
+impl PoolConfig {
+    fn check(&self) -> Result<()> {
+        let fault = |text: String| Err(Error::new(ErrorKind::Config, text));
+        let PoolConfig { max_total, max_idle, min_idle, .. } = *self;
+        if max_total == 0 {
+            return fault("a pool with max_total = 0 lends nothing".to_owned());
+        }
+        if min_idle > max_idle.min(max_total) {
+            return fault(format!(
+                "min_idle = {min_idle} is above max_idle = {max_idle} or max_total = {max_total}"
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// A connection that can be used again.
 pub trait Reusable: Send {
     /// Whether the connection, idle until now, can be used; answers without a system call in the usual case.
@@ -92,11 +110,11 @@ pub struct Status {
 pub struct Pool<T>(Arc<Shared<T>>);
 
 struct Shared<T> {
-    config: PoolConfig,
     shelves: Mutex<Shelves<T>>,
 }
 
 struct Shelves<T> {
+    config: PoolConfig,
     by_address: HashMap<Address, Arc<Shelf<T>>, foldhash::fast::RandomState>,
     swept: bool,
 }
@@ -118,18 +136,33 @@ impl<T: Reusable + 'static> Pool<T> {
     /// # Errors
     /// When the limits contradict each other.
     pub fn new(config: PoolConfig) -> Result<Self> {
-        let fault = |text: String| Err(Error::new(ErrorKind::Config, text));
-        let PoolConfig { max_total, max_idle, min_idle, .. } = config;
-        if max_total == 0 {
-            return fault("a pool with max_total = 0 lends nothing".to_owned());
+        config.check()?;
+        let shelves = Shelves { config, by_address: HashMap::default(), swept: false };
+        let shared = Arc::new(Shared { shelves: Mutex::new(shelves) });
+        #[cfg(not(loom))]
+        observe::register(Arc::<Shared<T>>::downgrade(&shared));
+        Ok(Pool(shared))
+    }
+
+    /// Replaces the limits. Connections beyond a lower one are closed when they come back; callers who wait for a
+    /// higher one get their turn.
+    ///
+    /// # Errors
+    /// When the limits contradict each other; those before stay.
+    pub fn configure(&self, config: PoolConfig) -> Result<()> {
+        config.check()?;
+        let mut shelves = self.0.shelves();
+        shelves.config = config.clone();
+        for shelf in shelves.by_address.values() {
+            let woken = shelf.with(|table, dead| table.configure(config.clone(), dead));
+            woken.into_iter().for_each(Waker::wake);
         }
-        if min_idle > max_idle.min(max_total) {
-            return fault(format!(
-                "min_idle = {min_idle} is above max_idle = {max_idle} or max_total = {max_total}"
-            ));
-        }
-        let shelves = Shelves { by_address: HashMap::default(), swept: false };
-        Ok(Pool(Arc::new(Shared { config, shelves: Mutex::new(shelves) })))
+        Ok(())
+    }
+
+    /// The limits.
+    pub fn config(&self) -> PoolConfig {
+        self.0.shelves().config.clone()
     }
 
     /// The idle connection used last, or a permit to make one; waits while the limit is reached.
@@ -144,7 +177,8 @@ impl<T: Reusable + 'static> Pool<T> {
             Take::Granted(grant) => return Ok(shelf.hand_out(grant)),
             Take::Wait(ticket) => ticket,
             Take::Full => {
-                let PoolConfig { max_total, max_waiting, .. } = self.0.config;
+                observe::tell(&Event::PoolFull { address });
+                let PoolConfig { max_total, max_waiting, .. } = self.config();
                 let text = format!(
                     "all {max_total} connections to {address} are in use and {max_waiting} callers wait"
                 );
@@ -182,12 +216,13 @@ impl<T: Reusable + 'static> Pool<T> {
             return shelf.clone();
         }
         let seed = RandomState::new().hash_one(address);
-        let shelf = Arc::new(Shelf(Mutex::new(Table::new(self.0.config.clone(), seed))));
+        let idle_timeout = shelves.config.idle_timeout;
+        let shelf = Arc::new(Shelf(Mutex::new(Table::new(shelves.config.clone(), seed))));
         shelves.by_address.insert(address.clone(), shelf.clone());
         let swept = std::mem::replace(&mut shelves.swept, true);
         drop(shelves); // a sweeper that can't run takes the lock to say so
         if !swept {
-            sweep(Sweeper { shared: Arc::downgrade(&self.0), done: false }, self.0.config.idle_timeout / 2);
+            sweep(Sweeper { shared: Arc::downgrade(&self.0), done: false }, idle_timeout / 2);
         }
         shelf
     }
@@ -196,6 +231,14 @@ impl<T: Reusable + 'static> Pool<T> {
 impl<T> Shared<T> {
     fn shelves(&self) -> MutexGuard<'_, Shelves<T>> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Reusable> Sampled for Shared<T> {
+    fn sample(&self, each: &mut dyn FnMut(Sample<'_>)) {
+        for (address, shelf) in &self.shelves().by_address {
+            each(Sample::Pool(address, shelf.with(|table, _| table.status())));
+        }
     }
 }
 
@@ -272,6 +315,6 @@ impl<T> Clone for Pool<T> {
 
 impl<T> fmt::Debug for Pool<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("config", &self.0.config).finish_non_exhaustive()
+        f.debug_struct("Pool").finish_non_exhaustive()
     }
 }

@@ -75,6 +75,26 @@ impl<T: Reusable> Table<T> {
         }
     }
 
+    /// Replaces the limits: what is idle beyond them goes to `dead`, who may connect now is granted that. Wake whom this
+    /// gives.
+    pub(super) fn configure(&mut self, config: PoolConfig, dead: &mut Vec<T>) -> Vec<Waker> {
+        self.config = config;
+        while self.idle.len() > self.config.max_idle
+            || (self.total() > self.config.max_total && !self.idle.is_empty())
+        {
+            dead.extend(self.idle.pop_front().map(|idle| idle.entry.connection));
+        }
+        let mut woken = Vec::new();
+        while self.lent < self.config.max_total
+            && let Some(waiter) = self.waiting.pop_front()
+        {
+            self.lent += 1;
+            self.granted.push((waiter.ticket, Grant::Vacant));
+            woken.extend(waiter.waker);
+        }
+        woken
+    }
+
     /// The connection used last, or the right to make one, or a place in the queue. Unusable connections that
     /// were met on the way go to `dead`.
     pub(super) fn take(&mut self, now: Instant, dead: &mut Vec<T>) -> Take<T> {
@@ -142,7 +162,7 @@ impl<T: Reusable> Table<T> {
 
     /// Takes a lent connection back, for the first waiter if there is one. Wake whom this gives.
     pub(super) fn put(&mut self, entry: Entry<T>, now: Instant, dead: &mut Vec<T>) -> Option<Waker> {
-        if entry.expiry.is_some_and(|expiry| expiry <= now) {
+        if entry.expiry.is_some_and(|expiry| expiry <= now) || self.total() > self.config.max_total {
             dead.push(entry.connection);
             return self.release();
         }
@@ -160,7 +180,9 @@ impl<T: Reusable> Table<T> {
 
     /// A lent connection is no more, or was never made; the first waiter may make one. Wake whom this gives.
     pub(super) fn release(&mut self) -> Option<Waker> {
-        let Some(waiter) = self.waiting.pop_front() else {
+        // Above a limit that was lowered, the place is given up.
+        let waiter = if self.total() > self.config.max_total { None } else { self.waiting.pop_front() };
+        let Some(waiter) = waiter else {
             self.lent -= 1;
             return None;
         };

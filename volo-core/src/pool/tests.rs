@@ -93,6 +93,33 @@ async fn callers_beyond_the_limit_wait_in_line() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn limits_change_under_those_who_wait_and_those_who_hold() {
+    let pool = Pool::new(config()).unwrap();
+    let (one, two) = (checkout(&pool).await, checkout(&pool).await);
+    let wait = |pool: &Pool<Connection>| {
+        let pool = pool.clone();
+        tokio::spawn(async move { checkout(&pool).await })
+    };
+    let (third, fourth) = (wait(&pool), wait(&pool));
+    tokio::task::yield_now().await;
+    pool.configure(PoolConfig { max_total: 3, ..config() }).unwrap();
+    let third = third.await.unwrap();
+    assert_eq!(status(&pool), (0, 3, 1));
+    pool.configure(PoolConfig { max_total: 1, max_idle: 1, ..config() }).unwrap();
+    one.reuse();
+    drop(two);
+    tokio::task::yield_now().await;
+    assert_eq!(status(&pool), (0, 1, 1), "what is above the limit goes, and nobody gets its place");
+    third.reuse();
+    fourth.await.unwrap().reuse();
+    assert_eq!(status(&pool), (1, 0, 0));
+    pool.configure(PoolConfig { max_total: 2, max_idle: 0, ..config() }).unwrap();
+    assert_eq!(status(&pool), (0, 0, 0));
+    assert!(pool.configure(PoolConfig { max_total: 0, ..config() }).is_err());
+    assert_eq!(pool.config().max_total, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn giving_up_frees_the_place() {
     let pool = Pool::new(config()).unwrap();
     let (one, two) = (checkout(&pool).await, checkout(&pool).await);

@@ -54,6 +54,12 @@ impl Auto {
         Ok(Auto { pingpong, mux, same_host, ladders: Mutex::default() })
     }
 
+    /// The connections that serve one call at a time.
+    #[cfg(feature = "config")]
+    pub(super) fn pingpong(&self) -> &PingPong {
+        &self.pingpong
+    }
+
     /// Makes a call.
     pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
         reply::prepare(&mut request, self.mux.protocol())?;
@@ -136,7 +142,7 @@ impl Auto {
     async fn reach(&self, way: &Address, address: &Address) -> Result<Box<dyn Link>> {
         let same_host = self.same_host.as_ref().filter(|_| way != address);
         let user = same_host.map(SameHost::user).transpose()?;
-        let link = net::connect(way, self.mux.connect_options()).await?;
+        let link = net::connect(way, &self.mux.connect_options()).await?;
         let owner = link.profile().peer.credentials.map(|credentials| credentials.uid);
         if user.is_some() && user != owner {
             let text = format!("the socket {way} is of user {owner:?}, not of {user:?}");

@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
 
 use faststr::FastStr;
-use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService};
+use tower::{Layer, Service};
 use volo_core::{
     Address, BoxError, Error, ErrorKind, Request, Response, Result,
     balance::{Balancer, LoadBalance},
@@ -13,6 +13,7 @@ use volo_core::{
         breaker::{BreakerConfig, Breakers},
         fallback::FallbackLayer,
         retry::{Budget, RetryConfig},
+        trace::{Level, TraceLayer, Tracer},
     },
     net::{ConnectOptions, TlsClient},
     pool::PoolConfig,
@@ -21,15 +22,16 @@ use volo_core::{
 use super::{
     CallOpt, Client, ClientService, Governance, ServiceClient, Stack, Timeouts,
     auto::Auto,
-    connection::{Checksums, Settings},
+    connection::{Checksums, Settings, Times},
     mux::Mux,
     pingpong::PingPong,
-    stack::{Layers, Transport, Wrap},
+    stack::{Layers, Transport},
     warm_up::warming,
 };
 use crate::{
     Limits, SameHost,
     budget::ReceiveBudget,
+    erased::{TraceWrap, trace, wrap},
     meta::{Advert, Identity, keys},
     wire::{Dialect, Framing, Protocol},
 };
@@ -53,8 +55,8 @@ enum Mode {
 /// happens before the first call, so a client can be built outside of a runtime.
 ///
 /// ```text
-/// once per call      deadline (total) → outer layers → fallback → retry and backup requests
-/// once per attempt     → breaker → balance and ejection → deadline (attempt) → inner layers → connection
+/// once per call      deadline (total) → tracers → outer layers → fallback → retry and backup requests
+/// once per attempt     → breaker → balance and ejection → deadline (attempt) → tracers → inner layers → connection
 /// ```
 /// In each group the layer added first sees a request first. Any [`tower::Layer`] will do: errors of other kinds than
 /// ours are turned into ours, with tower's known ones classified.
@@ -73,6 +75,10 @@ pub struct ClientBuilder<C> {
     balance: LoadBalance,
     feed: Option<Feed>,
     warm_up: bool,
+    tracers: Vec<TraceWrap>,
+    attempt_tracers: Vec<TraceWrap>,
+    #[cfg(feature = "config")]
+    pub(super) config: Option<volo_core::config::Config>,
     same_host: Option<SameHost>,
     fault: Option<String>,
     client: PhantomData<fn() -> C>,
@@ -96,6 +102,10 @@ impl<C: ServiceClient> ClientBuilder<C> {
             balance: LoadBalance::least_in_flight(),
             feed: None,
             warm_up: false,
+            tracers: Vec::new(),
+            attempt_tracers: Vec::new(),
+            #[cfg(feature = "config")]
+            config: None,
             same_host: None,
             fault: None,
             client: PhantomData,
@@ -214,7 +224,36 @@ impl<C: ServiceClient> ClientBuilder<C> {
         A: Fn(Request, Result<Response>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Response>> + Send + 'static,
     {
-        self.layers.fallback = Some(wrap(FallbackLayer::new(answer)));
+        let suspended = self.governance.fallback_suspended.clone();
+        let answer = Arc::new(answer);
+        self.layers.fallback = Some(wrap(FallbackLayer::new(move |request: Request, result| {
+            let (suspended, answer) = (suspended.clone(), answer.clone());
+            async move {
+                let route = Route { service: &request.context.service, method: &request.context.method };
+                if suspended.with(|suspended| *suspended.get(route)) {
+                    return result;
+                }
+                answer(request, result).await
+            }
+        })));
+        self
+    }
+
+    /// Has a tracer follow each call, with all that happens to it; a second one sees calls after the first.
+    pub fn tracer(mut self, tracer: impl Tracer) -> Self {
+        self.tracers.push(trace(TraceLayer::client(tracer)));
+        self
+    }
+
+    /// Has a tracer follow each attempt at a call, from when it is known where it goes.
+    pub fn attempt_tracer(mut self, tracer: impl Tracer) -> Self {
+        self.attempt_tracers.push(trace(TraceLayer::client(tracer)));
+        self
+    }
+
+    /// How much the tracers are told, [`Level::Base`] unless it is set; [`Governance::trace`] changes it later.
+    pub fn trace_level(self, level: Level) -> Self {
+        self.governance.trace.set(level);
         self
     }
 
@@ -340,6 +379,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self.connect.handshake_timeout = self.limits.handshake_timeout;
         let settings = Settings {
             dialect: self.dialect,
+            times: Times::from(&self.limits).into(),
             budget: ReceiveBudget::of_process(&self.limits),
             limits: self.limits,
             identity: self.identity,
@@ -348,6 +388,8 @@ impl<C: ServiceClient> ClientBuilder<C> {
             multiplexed: self.multiplexed,
             greeting: None,
         };
+        #[cfg(feature = "config")]
+        let times = settings.times.clone();
         let has_header = self.dialect.framing.has_header();
         let transport = match (self.fault, self.mode) {
             (Some(fault), _) => Err(Error::new(ErrorKind::Config, fault)),
@@ -372,28 +414,34 @@ impl<C: ServiceClient> ClientBuilder<C> {
         };
         let transport = transport.unwrap_or_else(|fault| Transport::Refusing(fault.to_string().into()));
         let mut layers = self.layers;
+        #[cfg(feature = "config")]
+        let extra = self.config.as_ref().map(|_| super::config::Extra::placed(&mut layers));
+        let traces =
+            |tracers: Vec<TraceWrap>| tracers.into_iter().map(|tracer| tracer(&self.governance.trace));
+        layers.outer.splice(0..0, traces(self.tracers));
+        layers.inner.splice(0..0, traces(self.attempt_tracers));
         if let Some(feed) = self.feed {
             let feed = if self.warm_up { warming(feed, transport.clone()) } else { feed };
             layers.balancer.get_or_insert_with(|| Balancer::discovering(self.balance, feed));
         }
+        #[cfg(feature = "config")]
+        let attached = self.config.zip(extra).map(|(config, extra)| {
+            let parts = super::config::Parts {
+                names: super::config::Names { service: C::SERVICE, methods: C::METHODS },
+                governance: self.governance.clone(),
+                balancer: layers.balancer.clone(),
+                times,
+                transport: transport.clone(),
+            };
+            super::config::attach(&config, parts, extra)
+        });
         let service = layers.around(transport, &self.governance);
         let stack = Stack { service, timeouts: self.governance.timeouts.reader() };
-        Client::new(C::SERVICE, stack, self.options).into()
+        let client = Client::new(C::SERVICE, stack, self.options);
+        #[cfg(feature = "config")]
+        let client = Client { attached, ..client };
+        client.into()
     }
-}
-
-/// Erases the type of a layer and makes its errors ours.
-fn wrap<L>(layer: L) -> Wrap
-where
-    L: Layer<ClientService> + Send + 'static,
-    L::Service: Service<Request, Response = Response> + Clone + Send + Sync + 'static,
-    <L::Service as Service<Request>>::Error: Into<BoxError>,
-    <L::Service as Service<Request>>::Future: Send + 'static,
-{
-    Box::new(move |inner| {
-        let service = layer.layer(inner).map_err(|error| Error::from_boxed(error.into()));
-        BoxCloneSyncService::new(service)
-    })
 }
 
 impl<C> fmt::Debug for ClientBuilder<C> {

@@ -10,7 +10,11 @@ use std::{
 };
 
 use faststr::FastStr;
-use volo_core::{Address, Error, ErrorKind, Peer, Request, Result, Stage, net::Link};
+use volo_core::{
+    Address, Error, ErrorKind, Peer, Request, Result, Stage,
+    layers::Setting,
+    net::{ConnectOptions, Link},
+};
 
 use super::{
     front::Fronts,
@@ -40,6 +44,7 @@ pub(super) struct Settings {
     /// How to write, and to read unless the peer answers otherwise.
     pub(super) dialect: Dialect,
     pub(super) limits: Limits,
+    pub(super) times: Setting<Times>,
     /// What each request says about this client and the service it wants.
     pub(super) identity: Identity,
     /// Flags of each request's header.
@@ -72,6 +77,37 @@ impl Checksums {
             Checksums::IfAnswered => !INTACT.contains(&transport),
             Checksums::Always => true,
         }
+    }
+}
+
+/// How long things on a connection may take, which may change while it is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    /// Making it; `None` is as the options have it.
+    pub(super) connect: Option<Duration>,
+    /// From a frame's first byte to its last.
+    pub(super) frame: Duration,
+    /// How long the peer may take no byte.
+    pub(super) write: Duration,
+}
+
+impl From<&Limits> for Times {
+    fn from(limits: &Limits) -> Self {
+        Times { connect: None, frame: limits.frame_timeout, write: limits.write_timeout }
+    }
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Times::from(&Limits::default())
+    }
+}
+
+impl Settings {
+    /// The options by which to make a connection now.
+    pub(super) fn connect_options(&self, options: &ConnectOptions) -> ConnectOptions {
+        let connect_timeout = self.times.with(|times| times.connect).unwrap_or(options.connect_timeout);
+        ConnectOptions { connect_timeout, ..options.clone() }
     }
 }
 
@@ -264,7 +300,9 @@ impl<S> Connection<S> {
         self.stalled = match (&flushed, self.stalled) {
             (Poll::Ready(_), _) => None,
             (Poll::Pending, Some((taken, due))) if taken == self.link.flushed() => Some((taken, due)),
-            (Poll::Pending, _) => Some((self.link.flushed(), after(self.settings.limits.write_timeout))),
+            (Poll::Pending, _) => {
+                Some((self.link.flushed(), after(self.settings.times.with(|times| times.write))))
+            }
         };
         flushed
     }
@@ -311,10 +349,12 @@ impl<S> Connection<S> {
             return Poll::Pending;
         };
         ready!(self.timer.poll(cx, next));
-        let (now, Limits { write_timeout, frame_timeout, .. }) = (now(), &self.settings.limits);
-        check_due(limits[0], now, || format!("the peer took no byte for {write_timeout:?} (write_timeout)"))?;
+        let (now, times) = (now(), &self.settings.times);
+        check_due(limits[0], now, || {
+            format!("the peer took no byte for {:?} (write_timeout)", times.get().write)
+        })?;
         check_due(limits[1], now, || {
-            format!("a frame was not whole after {frame_timeout:?} (frame_timeout)")
+            format!("a frame was not whole after {:?} (frame_timeout)", times.get().frame)
         })?;
         match self.broken.take_if(|(_, due)| due.is_some_and(|due| due <= now)) {
             Some((error, _)) => Poll::Ready(Err(error)),
@@ -341,7 +381,7 @@ impl<S> Connection<S> {
         if partial == 0 {
             self.frame_due = None;
         } else if self.frame_due.is_none() {
-            self.frame_due = after(self.settings.limits.frame_timeout);
+            self.frame_due = after(self.settings.times.with(|times| times.frame));
         }
         self.share.set(partial);
         if partial > PARTIAL_FREE && self.share.is_exhausted() {

@@ -15,6 +15,8 @@
 mod auto;
 mod builder;
 mod call;
+#[cfg(feature = "config")]
+mod config;
 mod connection;
 mod front;
 mod hello;
@@ -59,6 +61,9 @@ pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
 pub trait ServiceClient: From<Client> {
     /// The service's name as the IDL has it.
     const SERVICE: &'static str;
+
+    /// Its methods; empty if they are not known.
+    const METHODS: &'static [Method] = &[];
 }
 
 /// A client of one service that knows nothing of its types; generated clients wrap it.
@@ -75,6 +80,8 @@ pub struct Client {
     options: Arc<CallOpt>,
     peer: Option<Arc<Peer>>,
     retry: Option<Arc<RetryConfig>>,
+    #[cfg(feature = "config")]
+    attached: Option<volo_core::config::Attached>,
 }
 
 /// What a call goes through.
@@ -92,12 +99,24 @@ impl Client {
     fn new(name: &'static str, stack: Stack, options: CallOpt) -> Self {
         let peer = options.address.clone().map(|address| Arc::new(Peer::new(address)));
         let retry = options.retry.clone().map(Arc::new);
-        Client { name, stack, spare: Mutex::default(), options: Arc::new(options), peer, retry }
+        Client {
+            name,
+            stack,
+            spare: Mutex::default(),
+            options: Arc::new(options),
+            peer,
+            retry,
+            #[cfg(feature = "config")]
+            attached: None,
+        }
     }
 
     /// The same client with other settings; what `options` leaves open stays as it is.
     pub fn with_callopt(&self, options: CallOpt) -> Self {
-        Client::new(self.name, self.stack.clone(), options.or(&self.options))
+        let client = Client::new(self.name, self.stack.clone(), options.or(&self.options));
+        #[cfg(feature = "config")]
+        let client = Client { attached: self.attached.clone(), ..client };
+        client
     }
 
     /// Calls `method` with an encoded or encodable args struct; gives the reply as it came.
@@ -248,6 +267,8 @@ impl Clone for Client {
             options: self.options.clone(),
             peer: self.peer.clone(),
             retry: self.retry.clone(),
+            #[cfg(feature = "config")]
+            attached: self.attached.clone(),
         }
     }
 }

@@ -173,8 +173,8 @@ impl Mux {
     }
 
     /// How its connections are made.
-    pub(super) fn connect_options(&self) -> &ConnectOptions {
-        &self.connect
+    pub(super) fn connect_options(&self) -> ConnectOptions {
+        self.settings.connect_options(&self.connect)
     }
 
     /// Uses a connection that was made elsewhere for calls to `address`.
@@ -217,7 +217,7 @@ impl Mux {
         let (address, connect) = (address.clone(), self.connect.clone());
         let (settings, window) = (self.settings.clone(), self.window());
         runtime.spawn(async move {
-            match net::connect(&address, &connect).await {
+            match net::connect(&address, &settings.connect_options(&connect)).await {
                 Ok(link) => task.serve(Connection::new(link, &address, settings, window)).await,
                 Err(error) => task.refuse(error),
             }

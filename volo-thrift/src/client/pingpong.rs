@@ -44,6 +44,12 @@ impl PingPong {
         Ok(PingPong { settings: Arc::new(settings), connect, pool: Pool::new(pool)? })
     }
 
+    /// The idle connections.
+    #[cfg(feature = "config")]
+    pub(super) fn pool(&self) -> &Pool<impl Reusable + use<>> {
+        &self.pool
+    }
+
     /// Makes a call.
     pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
         reply::prepare(&mut request, self.settings.dialect.protocol)?;
@@ -79,7 +85,8 @@ impl PingPong {
         let lease = match self.pool.checkout(address).await? {
             Checkout::Idle(lease) => lease,
             Checkout::Vacant(permit) => {
-                let connecting = Box::pin(net::connect(address, &self.connect)); // rare, and larger than all the rest
+                let options = self.settings.connect_options(&self.connect);
+                let connecting = Box::pin(net::connect(address, &options)); // rare, and larger than all the rest
                 let link = connecting.await?;
                 permit.fill(Box::new(Connection::new(link, address, self.settings.clone(), 1)))
             }

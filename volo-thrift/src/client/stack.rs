@@ -27,10 +27,12 @@ use volo_core::{
         breaker::{BreakerConfig, BreakerLayer, Breakers},
         retry::{Budget, RetryConfig, RetryLayer},
         timeout::TimeoutLayer,
+        trace::LevelHandle,
     },
 };
 
 use super::{ClientService, Timeouts, auto::Auto, mux::Mux, pingpong::PingPong};
+use crate::erased::{Wrap, wrapped};
 
 /// What governs the calls of a client, and can be changed while it makes some: clones share it all.
 ///
@@ -47,6 +49,10 @@ pub struct Governance {
     pub breakers: Breakers,
     /// What a failure is.
     pub classify: Rpc,
+    /// Whose failures the fallback does not answer for.
+    pub fallback_suspended: Setting<PerMethod<bool>>,
+    /// How much tracers are told.
+    pub trace: LevelHandle,
 }
 
 impl Governance {
@@ -56,9 +62,6 @@ impl Governance {
         Governance { retry, breakers, ..Governance::default() }
     }
 }
-
-/// Wraps a service in a layer whose type was erased.
-pub(super) type Wrap = Box<dyn FnOnce(ClientService) -> ClientService + Send>;
 
 /// The layers of one client, before they are put together.
 #[derive(Default)]
@@ -79,14 +82,9 @@ impl Layers {
         } else {
             govern(wrapped(BoxCloneSyncService::new(transport), inner), balance, governance)
         };
-        let answered = wrapped(governed, fallback.into_iter().collect());
+        let answered = wrapped(governed, fallback);
         wrapped(answered, outer)
     }
-}
-
-/// The first layer is the outermost.
-fn wrapped(service: ClientService, layers: Vec<Wrap>) -> ClientService {
-    layers.into_iter().rev().fold(service, |service, wrap| wrap(service))
 }
 
 fn govern<S>(inner: S, balance: Option<BalanceLayer>, governance: &Governance) -> ClientService
@@ -113,6 +111,18 @@ pub(super) enum Transport {
     Mux(Arc<Mux>),
     /// There are none, because the settings make no sense.
     Refusing(Arc<str>),
+}
+
+#[cfg(feature = "config")]
+impl Transport {
+    /// The connections that serve one call at a time, where there are any.
+    pub(super) fn pingpong(&self) -> Option<&PingPong> {
+        match self {
+            Transport::Auto(auto) => Some(auto.pingpong()),
+            Transport::PingPong(pingpong) => Some(pingpong),
+            Transport::Mux(_) | Transport::Refusing(_) => None,
+        }
+    }
 }
 
 impl Service<Request> for Transport {

@@ -92,6 +92,7 @@ pub mod health {
 
     impl rt::ServiceClient for HealthClient {
         const SERVICE: &'static str = "Health";
+        const METHODS: &'static [rt::Method] = &HEALTH_METHODS;
     }
 
     impl From<rt::Client> for HealthClient {

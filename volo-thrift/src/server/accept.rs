@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 use volo_core::{
     Result,
     net::{Link, Listener},
@@ -19,7 +16,6 @@ use volo_core::{
 };
 
 use super::{connection::Connection, core::Core};
-use crate::resources;
 
 /// Pauses after failed accepts: doubled from the first to the last, so that a lack of descriptors doesn't spin.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
@@ -29,10 +25,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(super) async fn serve(core: Arc<Core>, listeners: Vec<Listener>, stop: impl Future<Output = ()> + Send) {
     let shutdown = Shutdown::new();
     let address = listeners[0].local_address().clone();
-    let connections_max = core.limits.connections_max.unwrap_or_else(resources::connections_max);
-    tracing::info!(%address, connections_max, "serving");
+    tracing::info!(%address, connections_max = core.places.max(), "serving");
     let drain_timeout = core.limits.drain_timeout;
-    until(stop, accept_all(&core, &listeners, &shutdown, connections_max)).await;
+    until(stop, accept_all(&core, &listeners, &shutdown)).await;
     // New connections are refused from now on.
     let backlog: Vec<_> = listeners.into_iter().flat_map(Listener::into_backlog).collect();
     shutdown.drain();
@@ -46,36 +41,39 @@ pub(super) async fn serve(core: Arc<Core>, listeners: Vec<Listener>, stop: impl 
     }
 }
 
-/// Polls `endless` until `stop` completes.
-async fn until(stop: impl Future<Output = ()>, endless: impl Future<Output = ()>) {
-    let (mut stop, mut endless) = (pin!(stop), pin!(endless));
+/// Polls `work` until it or `stop` completes.
+async fn until(stop: impl Future<Output = ()>, work: impl Future<Output = ()>) {
+    let (mut stop, mut work) = (pin!(stop), pin!(work));
     poll_fn(|cx| {
         if stop.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        endless.as_mut().poll(cx)
+        work.as_mut().poll(cx)
     })
     .await;
 }
 
 /// Gives each connection a task of its own. At the limit, further ones wait in the listener's queue.
-async fn accept_all(core: &Arc<Core>, listeners: &[Listener], shutdown: &Shutdown, connections_max: usize) {
-    let permits = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+async fn accept_all(core: &Arc<Core>, listeners: &[Listener], shutdown: &Shutdown) {
     let mut pause = PAUSE_MIN;
-    while let Ok(permit) = permits.clone().acquire_owned().await {
-        match accept_any(listeners).await {
-            Ok(link) => {
+    loop {
+        let place = core.places.take().await;
+        let mut accepted = None;
+        until(place.is_gone(), async { accepted = Some(accept_any(listeners).await) }).await;
+        match accepted {
+            None => {} // there are fewer places now
+            Some(Ok(link)) => {
                 pause = PAUSE_MIN;
                 let connection = Connection::new(link, core.clone(), shutdown.watch());
                 tokio::spawn(async move {
                     connection.await;
-                    drop(permit);
+                    drop(place);
                 });
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, cause, ?pause, "accepting pauses");
-                drop(permit);
+                drop(place);
                 sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }

@@ -7,12 +7,16 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use volo_core::{Context, Error, ErrorKind, Origin, Retry};
+use volo_core::{
+    Context, Error, ErrorKind, Origin, Retry,
+    layers::Route,
+    observe::{self, Event},
+};
 
 use crate::Limits;
 
@@ -39,20 +43,43 @@ pub trait Admission: Send + Sync + 'static {
     /// [`ErrorKind::Rejected`] or [`ErrorKind::Timeout`]; it may send the call again if [`Error::retry`] is
     /// [`Retry::Always`], which it is by default for an overload.
     fn admit(&self, arrival: &Arrival<'_>) -> Result<(), Error>;
+
+    /// What its refusals are counted as.
+    fn name(&self) -> &'static str {
+        "rule"
+    }
 }
 
 /// The one place through which all calls of a server pass.
 pub(super) struct Gate {
-    concurrency_max: Option<usize>,
-    queue_timeout: Option<Duration>,
+    /// [`UNLIMITED`] is no limit.
+    concurrency_max: AtomicUsize,
+    /// In nanoseconds.
+    queue_timeout_ns: AtomicU64,
     rules: Vec<Box<dyn Admission>>,
     running: AtomicUsize,
 }
 
+/// A number that nothing reaches.
+const UNLIMITED: usize = usize::MAX;
+
 impl Gate {
     pub(super) fn new(limits: &Limits, rules: Vec<Box<dyn Admission>>) -> Arc<Self> {
-        let Limits { concurrency_max, queue_timeout, .. } = *limits;
-        Arc::new(Gate { concurrency_max, queue_timeout, rules, running: AtomicUsize::new(0) })
+        let gate = Gate {
+            concurrency_max: AtomicUsize::new(UNLIMITED),
+            queue_timeout_ns: AtomicU64::new(u64::MAX),
+            rules,
+            running: AtomicUsize::new(0),
+        };
+        gate.configure(limits.concurrency_max, limits.queue_timeout);
+        Arc::new(gate)
+    }
+
+    /// Changes the limits. Calls that came while there was none for their number are not counted.
+    pub(super) fn configure(&self, concurrency_max: Option<usize>, queue_timeout: Option<Duration>) {
+        let nanos = queue_timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok());
+        self.concurrency_max.store(concurrency_max.unwrap_or(UNLIMITED), Ordering::Relaxed);
+        self.queue_timeout_ns.store(nanos.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Takes a call, which holds its place until the permit is dropped.
@@ -61,15 +88,20 @@ impl Gate {
     /// Why it is not executed.
     pub(super) fn admit(self: &Arc<Self>, arrival: &Arrival<'_>) -> Result<Permit, Error> {
         let Arrival { context, arrived, now } = *arrival;
-        self.check_time(&context.method, context.deadline, arrived, now)?;
+        let route = Route { service: &context.service, method: &context.method };
+        self.check_time(route, context.deadline, arrived, now)?;
         for rule in &self.rules {
-            rule.admit(arrival)?;
+            rule.admit(arrival).inspect_err(|_| refused(route, rule.name()))?;
         }
-        let Some(max) = self.concurrency_max else { return Ok(Permit(None)) };
+        let max = self.concurrency_max.load(Ordering::Relaxed);
+        if max == UNLIMITED {
+            return Ok(Permit(None));
+        }
         let permit = Permit(Some(self.clone()));
         if self.running.fetch_add(1, Ordering::Relaxed) < max {
             return Ok(permit);
         }
+        refused(route, "concurrency");
         let text = format!("as many calls are under way as concurrency_max of {max} allows");
         Err(Error::new(ErrorKind::Overloaded, text))
     }
@@ -80,22 +112,33 @@ impl Gate {
     /// Why it is not.
     pub(super) fn check_time(
         &self,
-        method: &str,
+        route: Route<'_>,
         deadline: Option<Instant>,
         arrived: Instant,
         now: Instant,
     ) -> Result<(), Error> {
+        let method = route.method;
         if deadline.is_some_and(|deadline| deadline <= now) {
+            refused(route, "deadline");
             return Err(expired(method));
         }
-        let Some(max) = self.queue_timeout else { return Ok(()) };
-        let waited = now.saturating_duration_since(arrived);
+        let max_ns = self.queue_timeout_ns.load(Ordering::Relaxed);
+        if max_ns == u64::MAX {
+            return Ok(());
+        }
+        let (waited, max) = (now.saturating_duration_since(arrived), Duration::from_nanos(max_ns));
         if waited <= max {
             return Ok(());
         }
+        refused(route, "queue_time");
         let text = format!("call of {method} waited for {waited:?}, which passes queue_timeout of {max:?}");
         Err(Error::new(ErrorKind::Overloaded, text))
     }
+}
+
+#[cold]
+fn refused(route: Route<'_>, rule: &'static str) {
+    observe::tell(&Event::Refused { route, rule });
 }
 
 /// The error of a call that nobody waits for any more.
@@ -120,7 +163,7 @@ impl Drop for Permit {
 /// A call that may have to wait for a thread; looked at once more when it gets one.
 pub(super) struct Queued {
     pub(super) gate: Arc<Gate>,
-    pub(super) method: &'static str,
+    pub(super) route: Route<'static>,
     pub(super) deadline: Option<Instant>,
     pub(super) arrived: Instant,
 }
@@ -131,7 +174,7 @@ impl Queued {
     /// # Errors
     /// Why it is not.
     pub(super) fn check(&self, now: Instant) -> Result<(), Error> {
-        self.gate.check_time(self.method, self.deadline, self.arrived, now)
+        self.gate.check_time(self.route, self.deadline, self.arrived, now)
     }
 }
 
@@ -171,6 +214,9 @@ mod tests {
             assert!(error.is_overloaded() && error.retry() == Retry::Always);
             assert_eq!(error.to_string(), "as many calls are under way as concurrency_max of 2 allows");
         }
+        gate.configure(Some(3), None);
+        assert!(admit(&gate, 0, None).is_ok());
+        gate.configure(Some(2), None);
         drop(first);
         assert!(admit(&gate, 0, None).is_ok() && admit(&gate, 0, None).is_ok(), "each was dropped at once");
     }

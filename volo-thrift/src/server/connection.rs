@@ -352,8 +352,8 @@ impl Connection {
             return self.answer(cx, turn, ticket.reply(result));
         }
         if blocking || slow {
-            let (gate, method, arrived) = (self.core.gate.clone(), route.method.name, ticket.arrived);
-            job.queue(Queued { gate, method, deadline, arrived });
+            let (gate, route, arrived) = (self.core.gate.clone(), route.names(), ticket.arrived);
+            job.queue(Queued { gate, route, deadline, arrived });
         }
         self.streak_left = STREAK;
         self.calls.spawn(cx, ticket, job, blocking);
@@ -401,7 +401,7 @@ impl Connection {
             busy: !self.is_quiet(),
         };
         self.stalls.look(turn.now, &sight);
-        let (at, stall) = self.stalls.next(&self.core.limits);
+        let (at, stall) = self.core.with_timeouts(|limits| self.stalls.next(limits));
         if at <= turn.now && stall == Stall::Idle && self.stage.is_open() {
             self.stage = Stage::Finishing; // a call may cross the end, as in a shutdown
             turn.again = true;

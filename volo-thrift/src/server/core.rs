@@ -11,11 +11,13 @@ use std::{
 use faststr::FastStr;
 use volo_core::{
     Body, Error, ErrorKind, Peer, Request,
+    layers::Setting,
     net::{Link, Profile},
 };
 
 use super::{
     admission::{Arrival, Gate, Permit},
+    places::Places,
     reply::Ticket,
     router::{Route, Router},
     stack::Stack,
@@ -39,6 +41,9 @@ pub(super) struct Core {
     pub(super) router: Arc<Router>,
     pub(super) stack: Stack,
     pub(super) limits: Limits,
+    /// Limits of which the timeouts come before those of `limits`, if they can change.
+    pub(super) timeouts: Option<Setting<Limits>>,
+    pub(super) places: Arc<Places>,
     pub(super) gate: Arc<Gate>,
     pub(super) budget: Arc<ReceiveBudget>,
     /// Whether replies carry checksums although their calls did not.
@@ -47,9 +52,20 @@ pub(super) struct Core {
     pub(super) same_host: Option<SameHost>,
     /// Whether it listens for clients on this host.
     pub(super) is_near: AtomicBool,
+    /// Keeps a document's hold on all this.
+    #[cfg(feature = "config")]
+    pub(super) _attached: Option<volo_core::config::Attached>,
 }
 
 impl Core {
+    /// Looks at the limits of which the timeouts hold now.
+    pub(super) fn with_timeouts<R>(&self, read: impl FnOnce(&Limits) -> R) -> R {
+        match &self.timeouts {
+            None => read(&self.limits),
+            Some(timeouts) => timeouts.with(read),
+        }
+    }
+
     /// What a client that announced itself over this connection is told.
     pub(super) fn advert(&self, link: &dyn Link) -> FastStr {
         let Profile { transport, peer, .. } = link.profile();

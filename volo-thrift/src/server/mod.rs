@@ -24,11 +24,14 @@
 
 mod accept;
 mod admission;
+#[cfg(feature = "config")]
+mod config;
 mod connection;
 mod core;
 mod framer;
 mod inbox;
 mod job;
+mod places;
 mod reply;
 mod router;
 mod rules;
@@ -49,17 +52,24 @@ use tower::{
 };
 use volo_core::{
     Address, BoxError, Error, ErrorKind, Request, Response, Result,
+    layers::trace::{Level, LevelHandle, TraceLayer, Tracer},
     net::{LinkOptions, ListenOptions, Listener, TlsServer},
     shutdown,
 };
 
-use self::{admission::Gate, core::Core, router::Router, stack::Stack};
+use self::{admission::Gate, core::Core, places::Places, router::Router, stack::Stack};
 pub use self::{
     admission::{Admission, Arrival},
     rules::{QueueRule, RateRule},
     stack::Dispatch,
 };
-use crate::{Limits, SameHost, Service, budget::ReceiveBudget, meta::InstanceId};
+use crate::{
+    Limits, SameHost, Service,
+    budget::ReceiveBudget,
+    erased::{TraceWrap, trace},
+    meta::InstanceId,
+    resources,
+};
 
 /// The settings of a server.
 ///
@@ -83,6 +93,10 @@ pub struct Server<L = Identity> {
     limits: Limits,
     admission: Vec<Box<dyn Admission>>,
     listen: ListenOptions,
+    tracers: Vec<TraceWrap>,
+    trace: LevelHandle,
+    #[cfg(feature = "config")]
+    config: Option<volo_core::config::Config>,
     same_host: Option<SameHost>,
     layers: ServiceBuilder<L>,
 }
@@ -98,6 +112,10 @@ impl Server {
             limits: Limits::default(),
             admission: Vec::new(),
             listen: ListenOptions::default(),
+            tracers: Vec::new(),
+            trace: LevelHandle::default(),
+            #[cfg(feature = "config")]
+            config: None,
             same_host: None,
             layers: ServiceBuilder::new(),
         }
@@ -134,9 +152,30 @@ impl<L> Server<L> {
             limits: self.limits,
             admission: self.admission,
             listen: self.listen,
+            tracers: self.tracers,
+            trace: self.trace,
+            #[cfg(feature = "config")]
+            config: self.config,
             same_host: self.same_host,
             layers: self.layers.layer(layer),
         }
+    }
+
+    /// Has a tracer follow each call that was admitted, with all layers; a second one sees calls after the first.
+    pub fn tracer(mut self, tracer: impl Tracer) -> Self {
+        self.tracers.push(trace(TraceLayer::server(tracer)));
+        self
+    }
+
+    /// How much the tracers are told, [`Level::Base`] unless it is set.
+    pub fn trace_level(self, level: Level) -> Self {
+        self.trace.set(level);
+        self
+    }
+
+    /// To change the level while the server runs.
+    pub fn trace_handle(&self) -> LevelHandle {
+        self.trace.clone()
     }
 
     /// Replaces the limits.
@@ -213,9 +252,14 @@ where
     /// # Errors
     /// [`ErrorKind::Config`] when there is no service, two services have the same name or a method of the same name,
     /// or a blocking method doesn't exist. The text names them.
-    pub fn build(self) -> Result<BuiltServer> {
+    #[cfg_attr(not(feature = "config"), allow(unused_mut, reason = "a document adds to it"))]
+    pub fn build(mut self) -> Result<BuiltServer> {
         let router = Arc::new(Router::new(&self.services, &self.blocking, self.service_name_required)?);
         let stack = Stack::new(self.layers.service(Dispatch::new(router.clone())));
+        let mut wraps: Vec<_> = self.tracers.into_iter().map(|tracer| tracer(&self.trace)).collect();
+        #[cfg(feature = "config")]
+        let extra = self.config.as_ref().map(|_| config::Extra::placed(&mut wraps, &mut self.admission));
+        let stack = stack.within(wraps, &router);
         let link = LinkOptions { buffered_max: self.limits.write_buffer_max, ..self.listen.link };
         let handshake_timeout = self.limits.handshake_timeout;
         let listen = ListenOptions { link, handshake_timeout, ..self.listen };
@@ -224,12 +268,27 @@ where
             router,
             stack,
             gate: Gate::new(&self.limits, self.admission),
+            places: Places::new(self.limits.connections_max.unwrap_or_else(resources::connections_max)),
+            #[cfg(feature = "config")]
+            timeouts: extra.as_ref().map(|_| self.limits.clone().into()),
+            #[cfg(not(feature = "config"))]
+            timeouts: None,
             limits: self.limits,
             budget,
             checksums: self.checksums,
             instance: InstanceId::random(),
             same_host: self.same_host,
             is_near: AtomicBool::new(false),
+            #[cfg(feature = "config")]
+            _attached: None,
+        };
+        #[cfg(feature = "config")]
+        let core = Core {
+            _attached: self
+                .config
+                .zip(extra)
+                .map(|(config, extra)| config::attach(&config, &core, self.trace, extra)),
+            ..core
         };
         Ok(BuiltServer { core: Arc::new(core), listen })
     }

@@ -72,6 +72,11 @@ impl Route {
         qualified || name == self.method.name
     }
 
+    /// The names of the method and its service.
+    pub(super) fn names(&self) -> volo_core::layers::Route<'static> {
+        volo_core::layers::Route { service: self.service_name, method: self.method.name }
+    }
+
     /// Puts the method's own names, which need no copy, in place of what the caller said.
     pub(super) fn name(&self, context: &mut Context) {
         if !self.method.name.is_empty() {
@@ -88,6 +93,13 @@ struct Names {
 }
 
 impl Router {
+    /// The services, each with the names of its methods, and whether there is one that takes any call.
+    #[cfg(feature = "config")]
+    pub(super) fn names(&self) -> (Vec<(&'static str, Vec<&'static str>)>, bool) {
+        let names = self.services.iter().map(|it| (it.service, it.methods.keys().copied().collect()));
+        (names.collect(), self.rest.is_some())
+    }
+
     /// A router over `services`, of which the `blocking` methods (`method` or `Service.method`) may block a thread.
     ///
     /// # Errors

@@ -58,6 +58,10 @@ impl Admission for RateRule {
         let taken = self.buckets.with(|buckets| buckets.get(route).take(now));
         taken.map_err(|wait| beyond(route, wait))
     }
+
+    fn name(&self) -> &'static str {
+        "rate"
+    }
 }
 
 #[cold]
@@ -97,6 +101,10 @@ impl Admission for QueueRule {
         }
         let text = format!("call of {} waited for {waited:.1?}, and all have to wait", context.method);
         Err(Error::new(ErrorKind::Overloaded, text))
+    }
+
+    fn name(&self) -> &'static str {
+        "queue"
     }
 }
 

@@ -15,7 +15,10 @@ use super::{
     admission::expired,
     router::{Route, Router},
 };
-use crate::HandlerFuture;
+use crate::{
+    HandlerFuture,
+    erased::{Wrap, wrapped},
+};
 
 /// The innermost service: finds the method and starts its handler.
 ///
@@ -66,6 +69,15 @@ impl Stack {
             return Stack(None);
         }
         Stack(Some(BoxCloneSyncService::new(service.map_err(|error| Error::from_boxed(error.into())))))
+    }
+
+    /// With these layers around it, of which the first is the outermost.
+    pub(super) fn within(self, layers: Vec<Wrap>, router: &Arc<Router>) -> Self {
+        if layers.is_empty() {
+            return self;
+        }
+        let inner = self.0.unwrap_or_else(|| BoxCloneSyncService::new(Dispatch::new(router.clone())));
+        Stack(Some(wrapped(inner, layers)))
     }
 
     /// Starts a call on a clone of its own, so that a permit or place in a queue, which some layers hand out when

@@ -21,6 +21,7 @@ pub type BaseClientBuilder = rt::ClientBuilder<BaseClient>;
 
 impl rt::ServiceClient for BaseClient {
     const SERVICE: &'static str = "Base";
+    const METHODS: &'static [rt::Method] = &BASE_METHODS;
 }
 
 impl From<rt::Client> for BaseClient {

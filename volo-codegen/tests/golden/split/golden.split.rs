@@ -45,6 +45,7 @@ pub type ItemsClientBuilder = rt::ClientBuilder<ItemsClient>;
 
 impl rt::ServiceClient for ItemsClient {
     const SERVICE: &'static str = "Items";
+    const METHODS: &'static [rt::Method] = &ITEMS_METHODS;
 }
 
 impl From<rt::Client> for ItemsClient {

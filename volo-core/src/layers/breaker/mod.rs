@@ -18,6 +18,7 @@ use std::{
     time::Instant,
 };
 
+use faststr::FastStr;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
@@ -27,7 +28,11 @@ use super::{
     Classify, Describe, PerMethod, Route, Rpc, Verdict,
     table::{Recent, Table},
 };
-use crate::{Error, ErrorKind, clock::now};
+use crate::{
+    Error, ErrorKind,
+    clock::now,
+    observe::{self, Event},
+};
 use state::{Circuit, Ending, Permit};
 
 /// The circuits of all methods; clones are handles to the same ones.
@@ -52,6 +57,8 @@ impl Default for Circuits {
 /// A circuit that many calls use.
 #[derive(Debug)]
 struct Breaker {
+    service: FastStr,
+    method: FastStr,
     circuit: Mutex<Circuit>,
     /// The number of the circuit's phase if that admits all calls, so that they take no lock; otherwise [`BARRED`].
     free: AtomicU64,
@@ -78,10 +85,15 @@ impl Breakers {
     /// Changes when they open and close. What they counted stays.
     pub fn configure(&self, config: impl Into<PerMethod<BreakerConfig>>) {
         let config = config.into();
+        lock(&self.inner.config).clone_from(&config); // first, so that no new circuit gets the old ones
         self.inner.breakers.for_each(|route, breaker| {
             breaker.change(|circuit| circuit.configure(config.get(route).clone()));
         });
-        *lock(&self.inner.config) = config;
+    }
+
+    /// When they open and close.
+    pub fn config(&self) -> PerMethod<BreakerConfig> {
+        lock(&self.inner.config).clone()
     }
 
     /// Opens (`true`) or closes (`false`) the circuit of a method, whatever its calls do; `None` lets it decide again.
@@ -102,16 +114,23 @@ impl Breakers {
     fn get(&self, route: Route<'_>) -> Arc<Breaker> {
         self.inner.breakers.get(route, |route| {
             let config = lock(&self.inner.config).get(route).clone();
-            Breaker::new(Circuit::new(config), self.inner.start)
+            Breaker::new(route, Circuit::new(config), self.inner.start)
         })
     }
 }
 
 impl Breaker {
-    fn new(circuit: Circuit, epoch: Instant) -> Self {
-        let (free, successes) = (AtomicU64::new(0), AtomicU64::new(BARRED));
-        let kept_until_ns = AtomicU64::new(0);
-        Breaker { circuit: Mutex::new(circuit), free, successes, kept_until_ns, epoch }
+    fn new(route: Route<'_>, circuit: Circuit, epoch: Instant) -> Self {
+        let free = circuit.free_generation().map_or(BARRED, u64::from);
+        Breaker {
+            service: FastStr::new(route.service),
+            method: FastStr::new(route.method),
+            circuit: Mutex::new(circuit),
+            free: AtomicU64::new(free),
+            successes: AtomicU64::new(BARRED),
+            kept_until_ns: AtomicU64::new(0),
+            epoch,
+        }
     }
 
     fn admit(&self, now: Instant) -> Result<Permit, Option<Instant>> {
@@ -142,11 +161,15 @@ impl Breaker {
     /// Changes the circuit, which is told before of what was kept from it.
     fn change<T>(&self, change: impl FnOnce(&mut Circuit) -> T) -> T {
         let mut circuit = lock(&self.circuit);
+        let before = circuit.generation();
         let kept = self.successes.swap(BARRED, Ordering::Relaxed);
         if kept != BARRED {
             circuit.end_successes(kept as u32);
         }
         let changed = change(&mut circuit);
+        if circuit.generation() != before {
+            self.tell(circuit.state());
+        }
         if let Some((generation, until)) = circuit.quick() {
             self.kept_until_ns.store(self.ns(until), Ordering::Relaxed);
             self.successes.store(u64::from(generation) << COUNT_BITS, Ordering::Relaxed);
@@ -160,6 +183,14 @@ impl Breaker {
 
     fn ns(&self, at: Instant) -> u64 {
         u64::try_from(at.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Breaker {
+    #[cold]
+    fn tell(&self, state: BreakerState) {
+        let route = Route { service: &self.service, method: &self.method };
+        observe::tell(&Event::Breaker { route, state });
     }
 }
 

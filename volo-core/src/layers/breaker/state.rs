@@ -29,6 +29,8 @@ pub struct BreakerConfig {
     pub open_time: Duration,
     /// How many calls it admits half open, and how many have to succeed.
     pub probes: u32,
+    /// Whether it is held open (`true`) or closed (`false`), whatever its calls do; `None` lets it decide.
+    pub forced_open: Option<bool>,
 }
 
 /// Half of at least 200 calls in ten seconds; open for five.
@@ -44,6 +46,7 @@ impl Default for BreakerConfig {
             slow_percent: 80,
             open_time: Duration::from_secs(5),
             probes: 3,
+            forced_open: None,
         }
     }
 }
@@ -107,7 +110,7 @@ impl Circuit {
 
     /// Admits a call, or says when to try again.
     pub(super) fn admit(&mut self, now: Instant) -> Result<Permit, Option<Instant>> {
-        match self.forced {
+        match self.forced() {
             Some(true) => return Err(None),
             Some(false) => return Ok(self.permit()),
             None => {}
@@ -129,7 +132,7 @@ impl Circuit {
 
     /// Takes note of how a call ended that was admitted.
     pub(super) fn end(&mut self, permit: Permit, ending: Ending, duration: Duration, now: Instant) {
-        if permit.generation != self.generation || self.forced.is_some() {
+        if permit.generation != self.generation || self.forced().is_some() {
             return;
         }
         let slow = self.config.slow_call.is_some_and(|limit| duration >= limit);
@@ -160,23 +163,28 @@ impl Circuit {
 
     /// Takes note of calls that succeeded in the phase under way, before whatever is told next.
     pub(super) fn end_successes(&mut self, count: u32) {
-        if matches!(self.phase, Phase::Closed) && self.forced.is_none() {
+        if matches!(self.phase, Phase::Closed) && self.forced().is_none() {
             self.window.add_successes(count);
         }
     }
 
     /// The phase's number and until when successes of calls need only be counted to be told later, if that is so.
     pub(super) fn quick(&self) -> Option<(u32, Instant)> {
-        let quick = self.config.slow_call.is_none() && self.forced.is_none();
+        let quick = self.config.slow_call.is_none() && self.forced().is_none();
         Some((self.free_generation().filter(|_| quick)?, self.window.slice_end()?))
     }
 
     pub(super) fn state(&self) -> BreakerState {
-        match (self.forced, self.phase) {
+        match (self.forced(), self.phase) {
             (Some(true), _) | (None, Phase::Open { .. }) => BreakerState::Open,
             (Some(false), _) | (None, Phase::Closed) => BreakerState::Closed,
             (None, Phase::HalfOpen { .. }) => BreakerState::HalfOpen,
         }
+    }
+
+    /// The phase's number.
+    pub(super) fn generation(&self) -> u32 {
+        self.generation
     }
 
     /// The phase's number, if all calls are admitted in it.
@@ -195,10 +203,15 @@ impl Circuit {
         if config.window != self.config.window {
             self.window = Window::new(config.window);
         }
-        if !config.enabled {
+        if !config.enabled || config.forced_open != self.config.forced_open {
             self.enter(Phase::Closed);
         }
         self.config = config;
+    }
+
+    /// What it is told to be: by hand, or else by its settings.
+    fn forced(&self) -> Option<bool> {
+        self.forced.or(self.config.forced_open)
     }
 
     fn is_too_much(&self, counts: Counts) -> bool {
@@ -311,6 +324,13 @@ mod tests {
         assert!(run(&mut circuit, Ending::Failed, now));
         assert_eq!(circuit.state(), BreakerState::Open);
         circuit.configure(BreakerConfig { enabled: false, ..config() });
+        assert!(run(&mut circuit, Ending::Failed, now));
+        circuit.configure(BreakerConfig { forced_open: Some(true), ..config() });
+        assert_eq!((circuit.admit(now), circuit.state()), (Err(None), BreakerState::Open));
+        circuit.force(Some(false));
+        assert!(run(&mut circuit, Ending::Failed, now), "the hand has the last word");
+        circuit.force(None);
+        circuit.configure(config());
         assert!(run(&mut circuit, Ending::Failed, now));
     }
 

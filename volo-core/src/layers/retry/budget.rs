@@ -30,6 +30,11 @@ impl Budget {
         self.percent.store(percent, Ordering::Relaxed);
     }
 
+    /// The share, in percent.
+    pub fn percent(&self) -> u32 {
+        self.percent.load(Ordering::Relaxed)
+    }
+
     /// Takes note of a call.
     pub fn deposit(&self) {
         if self.savings.load(Ordering::Relaxed) < SAVINGS_MAX {

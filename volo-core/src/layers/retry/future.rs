@@ -18,6 +18,7 @@ use crate::{
     Retry,
     clock::now,
     layers::{Classify, Describe, Verdict, retry::plan::Step},
+    observe::{self, Event, RetryEvent},
 };
 
 pin_project! {
@@ -229,13 +230,21 @@ where
             }
             ready!(sleep.as_mut().poll(cx));
         }
-        Poll::Ready(self.plan.due(self.seed.config(), &self.seed.shared.purse(), now()))
+        let step = self.plan.due(self.seed.config(), &self.seed.shared.purse(), now());
+        if !matches!(step, Step::Start(_)) {
+            // Its time has come, and it is not sent.
+            let route = self.seed.shared.classify.route(&self.seed.request);
+            observe::tell(&Event::Retry { route, retry: RetryEvent::Unpaid });
+        }
+        Poll::Ready(step)
     }
 
     fn start(&mut self, number: u32, is_alone: bool) {
         let Seed { spare, shared, request, rules, .. } = &self.seed;
         let classify = &shared.classify;
         let route = classify.route(request);
+        let retry = if is_alone { RetryEvent::Again } else { RetryEvent::Backup };
+        observe::tell(&Event::Retry { route, retry });
         tracing::debug!(service = route.service, method = route.method, attempt = number, "sent again");
         let mut request = request.clone();
         if let Some(attempt) = classify.attempt_mut(&mut request) {

@@ -108,7 +108,19 @@ pub enum Level {
 #[derive(Clone, Debug)]
 pub struct LevelHandle(Arc<AtomicU8>);
 
+/// At [`Level::Base`].
+impl Default for LevelHandle {
+    fn default() -> Self {
+        LevelHandle::new(Level::default())
+    }
+}
+
 impl LevelHandle {
+    /// A level that layers can share, by [`TraceLayer::follow`].
+    pub fn new(level: Level) -> Self {
+        LevelHandle(Arc::new(AtomicU8::new(level as u8)))
+    }
+
     /// From now on.
     pub fn set(&self, level: Level) {
         self.0.store(level as u8, Ordering::Relaxed);
@@ -153,14 +165,18 @@ impl<T: Tracer> TraceLayer<T> {
     }
 
     fn new(side: Side, tracer: T) -> Self {
-        let level = LevelHandle(Arc::new(AtomicU8::new(Level::Base as u8)));
-        TraceLayer { tracer: Arc::new(tracer), side, level }
+        TraceLayer { tracer: Arc::new(tracer), side, level: LevelHandle::default() }
     }
 
     /// Measures so much.
     pub fn level(self, level: Level) -> Self {
         self.level.set(level);
         self
+    }
+
+    /// Measures as much as `level` says, now and later.
+    pub fn follow(self, level: LevelHandle) -> Self {
+        TraceLayer { level, ..self }
     }
 
     /// To change the level later.

@@ -145,9 +145,9 @@ impl World {
         let limits = Limits { in_flight_max: 1, ..Limits::default() };
         let (identity, flags) = (Identity::default(), 0);
         let (checksums, multiplexed, greeting) = (Checksums::Never, false, None);
-        let (dialect, budget) = (DIALECT, ReceiveBudget::of_process(&limits));
+        let (dialect, budget, times) = (DIALECT, ReceiveBudget::of_process(&limits), Default::default());
         let settings =
-            Settings { dialect, limits, identity, flags, checksums, multiplexed, greeting, budget };
+            Settings { dialect, limits, times, identity, flags, checksums, multiplexed, greeting, budget };
         let mux = Arc::new(Mux::new(settings, ConnectOptions::default(), 1).unwrap());
         let (handle, task) = mux.task();
         let wire = Arc::new(Mutex::new(Wire::default()));
