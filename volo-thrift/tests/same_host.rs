@@ -370,8 +370,6 @@ async fn a_socket_of_another_user_hears_nothing() {
 #[cfg(feature = "tls")]
 #[tokio::test]
 async fn tls_is_left_only_if_both_ends_allow_it() {
-    use volo_thrift::SameHost;
-
     let authority = certificates::Authority::new();
     let directory = Directory::new();
     for (server_allows, client_allows) in [(false, false), (true, false), (false, true), (true, true)] {
