@@ -166,7 +166,7 @@ fn values_may_be_nested_as_deep_as_the_limit() {
         let size = |levels| volo_core::Encode::encoded_size(&nested(levels), protocol, 0, 64);
         assert!(size(63).is_ok() && size(64).is_ok());
         let error = size(65).unwrap_err().to_string();
-        assert_eq!(error, "Fields: Value in it is nested deeper than depth_max of 64");
+        assert_eq!(error, "Fields: Fields in it is nested deeper than depth_max of 64");
     }
 }
 
