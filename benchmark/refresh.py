@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 KEPT = HERE / "figures"
 README = HERE / "README.md"
 START, END = "<!-- figures: made by refresh.py -->", "<!-- end of figures -->"
-SUITES = ["codec", "rpc", "build"]
+SUITES = ["codec", "rpc", "transport", "layers", "build"]
 # What is shown, in this order; all the rest stays in the lines.
 METRICS = {
     "encode": "encode, minimum in ns",
@@ -28,6 +28,9 @@ METRICS = {
     "allocs_enc": "encode, allocations",
     "allocs_dec": "decode, allocations",
     "qps": "calls per second",
+    "latency": "latency, median in µs",
+    "throughput": "messages per second",
+    "above_bare": "instructions above the bare service",
     "p50": "latency, median",
     "p99": "latency, 99th percentile",
     "cpu_us": "processor time per call, both sides, µs",

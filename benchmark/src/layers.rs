@@ -2,7 +2,7 @@
 //!
 //! A call is a request that is made, a stack that is asked whether it is ready, called, and polled to its end, without a
 //! runtime's scheduler in between. What a layer costs is the difference to the bare service. A stack is used for many
-//! calls in turn, as by a client.
+//! calls in turn and the clock is held while its layers are told of one, as by a client.
 
 use std::{
     future::{Ready, ready},
@@ -18,6 +18,7 @@ use tower::{Layer, Service, ServiceBuilder, layer::layer_fn, util::BoxCloneSyncS
 use volo_core::{
     Body, Context as CallContext, DecodeLimits, Error, Format, Outcome, Peer, Raw, Request, Response,
     balance::{BalanceLayer, Balancer, LoadBalance},
+    clock,
     layers::{
         breaker::{BreakerLayer, Breakers},
         fallback::FallbackLayer,
@@ -58,9 +59,10 @@ where
     S: Service<Request, Response = Response, Error = Error> + Send + 'static,
 {
     let peer = Arc::new(Peer::new("127.0.0.1:1".parse().expect("an address")));
+    let at = clock::now();
     Box::new(move || {
         finish(std::future::poll_fn(|cx| service.poll_ready(cx))).expect("ready");
-        let response = finish(service.call(request(Some(peer.clone()))));
+        let response = finish(clock::hold(at, || service.call(request(Some(peer.clone())))));
         black_box(response.expect("an answer"));
     })
 }
@@ -70,9 +72,11 @@ fn unaddressed_calls<S>(mut service: S) -> Run
 where
     S: Service<Request, Response = Response, Error = Error> + Send + 'static,
 {
+    let at = clock::now();
     Box::new(move || {
         finish(std::future::poll_fn(|cx| service.poll_ready(cx))).expect("ready");
-        black_box(finish(service.call(request(None))).expect("an answer"));
+        let response = finish(clock::hold(at, || service.call(request(None))));
+        black_box(response.expect("an answer"));
     })
 }
 

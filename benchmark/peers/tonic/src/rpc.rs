@@ -60,7 +60,8 @@ pub async fn load(endpoint: &Endpoint, load: &Load) -> Result<Outcome, String> {
     let (work, message) = (load.work, rpc::text(len));
     let call = move |number| {
         let sequence = sequence(work, number);
-        let (mut client, message) = (Grpc::new(channel.clone()), message.clone());
+        let (mut client, message) =
+            (Grpc::new(channel.clone()).max_decoding_message_size(usize::MAX), message.clone());
         async move {
             client.ready().await.map_err(|error| error.to_string())?;
             let request = Request::new(EchoRequest { f1: message, f2: Some(sequence) });
@@ -97,7 +98,7 @@ impl Service<http::Request<Body>> for Echo {
         }
         Box::pin(async move {
             let codec = ProstCodec::<EchoReply, EchoRequest>::default();
-            Ok(ServerGrpc::new(codec).unary(Handler, request).await)
+            Ok(ServerGrpc::new(codec).max_decoding_message_size(usize::MAX).unary(Handler, request).await)
         })
     }
 }
