@@ -66,8 +66,9 @@ async fn an_open_loop_counts_from_when_calls_were_meant_to_be_sent() {
     let load = Load::Open { rate: 200.0, in_flight_max: 1 };
     let steps = measured(&plan(0.0, 0.5, 1), &[load], make).await;
     let all = &steps[0].all;
-    assert!((1..=26).contains(&all.succeeded), "{all:?}");
-    assert!(all.errors[UNSENT] >= 60 && all.calls().abs_diff(100) <= 1, "{all:?}");
+    // A sleep never ends early, so no more than fit into the time, however long that was.
+    assert!(all.succeeded >= 1 && all.succeeded as f64 * 0.020 <= all.seconds, "{all:?}");
+    assert!(all.errors[UNSENT] >= 1 && all.calls().abs_diff(100) <= 1, "{all:?}");
     // A closed loop would tell of 20 ms.
     assert!(all.latency_us.p99 > 200_000.0, "{all:?}");
     assert!(all.budget_us.queue > 20_000.0, "{all:?}");
