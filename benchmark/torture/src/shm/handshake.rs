@@ -161,7 +161,7 @@ async fn broken_off_by_server(directory: &Path, report: &mut Report) -> Result<(
         Ok(())
     });
     let mut options = net::ConnectOptions::default();
-    options.shm.handshake_timeout = Duration::from_millis(300);
+    options.handshake_timeout = Duration::from_millis(300);
     let (mut refused, mut slowest) = (0, Duration::ZERO);
     for _ in 0..STEPS {
         let start = Instant::now();
