@@ -58,15 +58,14 @@ pub fn run(report: &mut Report) -> Result<(), BoxError> {
 }
 
 /// Tries everything, and says how each ended.
-pub fn intrude(mut words: impl Iterator<Item = String>) -> Result<bool, BoxError> {
-    let path = words.next().ok_or("a path is needed")?;
-    let process = words.next().ok_or("a process is needed")?;
-    println!("{}", connect(Path::new(&path)));
+pub fn intrude(words: &[String]) -> Result<(), BoxError> {
+    let [path, process] = words else { return Err("a path and a process are needed".into()) };
+    println!("{}", connect(Path::new(path)));
     for list in ["fd", "map_files"] {
         let opened = fs::read_dir(format!("/proc/{process}/{list}"));
         println!("{}", opened.map_or_else(|error| format!("{:?}", error.kind()), |_| "opened".to_owned()));
     }
-    Ok(true)
+    Ok(())
 }
 
 fn connect(path: &Path) -> String {
