@@ -101,7 +101,7 @@ fn lies(server: &Server, report: &mut Report) -> Result<(), BoxError> {
             Err(error) => error.to_string(),
         };
         let refused = if answer.contains(hint) { "refused".to_owned() } else { answer };
-        report.equal("lies in the handshake", what, refused, "refused".to_owned());
+        report.equal(&format!("lies in the handshake: {what}"), "outcome", refused, "refused".to_owned());
     }
     Ok(())
 }
@@ -123,12 +123,8 @@ fn other_protocols(server: &Server, report: &mut Report) -> Result<(), BoxError>
         let end = socket.read_to_end(&mut answer);
         let ended =
             end.is_ok() || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
-        report.equal(
-            "another protocol",
-            name,
-            if ended { "ended" } else { "silence" }.to_owned(),
-            "ended".to_owned(),
-        );
+        let outcome = if ended { "ended" } else { "silence" };
+        report.equal(&format!("another protocol: {name}"), "outcome", outcome.to_owned(), "ended".to_owned());
     }
     Ok(())
 }

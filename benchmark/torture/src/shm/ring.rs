@@ -108,7 +108,7 @@ fn lies(server: &Server, report: &mut Report) -> Result<(), BoxError> {
         liar.wake();
         let ended = liar.is_ended_within(Duration::from_secs(5));
         let outcome = if ended { "ended" } else { "goes on" };
-        report.equal("records that lie", what, outcome.to_owned(), "ended".to_owned());
+        report.equal(&format!("records that lie: {what}"), "outcome", outcome.to_owned(), "ended".to_owned());
     }
     Ok(())
 }

@@ -63,8 +63,8 @@ pub async fn run(report: &mut Report) -> Result<(), BoxError> {
     let case = "server killed in the handshake";
     for (step, name) in SERVER_STEPS.iter().enumerate() {
         let error_after = killed_at(&server, step).await?;
-        let figure = format!("{name}: until the client has an error, ms");
-        report.at_most(case, &figure, error_after, Duration::from_secs(1));
+        let case = format!("{case}: {name}");
+        report.at_most(&case, "until the client has an error, ms", error_after, Duration::from_secs(1));
     }
     server.end_here(case, report).await
 }

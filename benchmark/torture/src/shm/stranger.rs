@@ -43,15 +43,14 @@ pub fn run(report: &mut Report) -> Result<(), BoxError> {
         let output = command.uid(NOBODY).gid(NOBODY).current_dir("/").stdin(Stdio::null()).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let mut lines = text.lines().map(str::to_owned);
-        let mut next = || lines.next().unwrap_or_else(|| "nothing".to_owned());
-        report.equal(case, &format!("connecting, {what}"), next(), expected.to_owned());
-        report.equal(
-            case,
-            &format!("opening its descriptors, {what}"),
-            next(),
-            "PermissionDenied".to_owned(),
-        );
-        report.equal(case, &format!("listing its mappings, {what}"), next(), "PermissionDenied".to_owned());
+        for (tried, expected) in [
+            ("connecting", expected),
+            ("opening its descriptors", "PermissionDenied"),
+            ("listing its mappings", "PermissionDenied"),
+        ] {
+            let outcome = lines.next().unwrap_or_else(|| "nothing".to_owned());
+            report.equal(&format!("{case}: {tried}, {what}"), "outcome", outcome, expected.to_owned());
+        }
     }
     drop(session);
     Ok(())
