@@ -34,6 +34,9 @@ use crate::{
 /// dealt with.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// Whether a sanitizer watches, which needs much memory itself.
+const IS_SANITIZED: bool = cfg!(sanitized);
+
 /// Runs everything, with so many sessions with a liar, and as much of the rest as befits that.
 pub async fn run(size: u64, report: &mut Report) -> Result<(), BoxError> {
     deaths::run(report).await?;

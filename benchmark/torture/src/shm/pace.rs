@@ -77,30 +77,30 @@ struct Turn {
     p99_us: f64,
 }
 
+/// The third best: what others do on the machine makes single turns worse, and chance makes single ones better.
+fn good(turns: &[Turn], time: impl Fn(&Turn) -> f64) -> f64 {
+    let mut times: Vec<f64> = turns.iter().map(time).collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 3 - 1]
+}
+
 fn compare(case: &str, ready: &str, report: &mut Report) -> Result<(), BoxError> {
     let (mut shm, mut unix) = (Pair::start("shm", ready)?, Pair::start("unix", ready)?);
     for (pace, pause_us) in PAUSES {
-        let mut turns = Vec::new();
+        let (mut shms, mut unixes) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
-            turns.push((shm.turn(pause_us)?, unix.turn(pause_us)?));
+            shms.push(shm.turn(pause_us)?);
+            unixes.push(unix.turn(pause_us)?);
         }
-        let middle = |of: &dyn Fn(&(Turn, Turn)) -> f64| {
-            let mut values: Vec<f64> = turns.iter().map(of).collect();
-            values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
-        };
         let case = format!("{case}, {pace}");
-        let p99 = middle(&|(shm, unix)| shm.p99_us / unix.p99_us);
-        report.at_most(&case, "p99, of that of a Unix socket (median)", p99, 1.5);
-        report.tell(&case, "p50, µs", middle(&|(shm, _)| shm.median_us));
-        report.tell(&case, "p50 of a Unix socket, µs", middle(&|(_, unix)| unix.median_us));
-        report.tell(&case, "p99, µs", middle(&|(shm, _)| shm.p99_us));
-        report.tell(&case, "p99 of a Unix socket, µs", middle(&|(_, unix)| unix.p99_us));
-        report.tell(
-            &case,
-            "calls, of those over a Unix socket",
-            middle(&|(shm, unix)| shm.calls / unix.calls),
-        );
+        let (p99, p99_of_unix) = (good(&shms, |turn| turn.p99_us), good(&unixes, |turn| turn.p99_us));
+        report.at_most(&case, "p99, of that of a Unix socket", p99 / p99_of_unix, 1.5);
+        report.tell(&case, "p50, µs", good(&shms, |turn| turn.median_us));
+        report.tell(&case, "p50 of a Unix socket, µs", good(&unixes, |turn| turn.median_us));
+        report.tell(&case, "p99, µs", p99);
+        report.tell(&case, "p99 of a Unix socket, µs", p99_of_unix);
+        let calls = |turns: &[Turn]| turns.iter().map(|turn| turn.calls).sum::<f64>();
+        report.tell(&case, "calls, of those over a Unix socket", calls(&shms) / calls(&unixes));
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use bytes::BytesMut;
 use super::sys::{self, Mapping};
 
 /// Up to this many bytes are copied by words, more at once.
+#[cfg(all(target_arch = "x86_64", not(any(miri, sanitized))))]
 const WORDS_MAX: usize = 256;
 
 /// Words that another may change meanwhile.
