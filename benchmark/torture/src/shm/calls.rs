@@ -20,6 +20,7 @@ pub async fn run(report: &mut Report) -> Result<(), BoxError> {
     sessions(report).await?;
     idle_sessions(report).await?;
     cancelled_calls(report).await?;
+    crowded_session(report).await?;
     held_replies(report).await
 }
 
@@ -184,6 +185,33 @@ async fn cancelled_calls(report: &mut Report) -> Result<(), BoxError> {
     })
     .await?;
     report.equal(case, "wrong answers to the others", wrong.iter().sum(), 0u64);
+    drop(client);
+    server.end(case, report).await
+}
+
+/// One session with more large replies under way than there is room for, and small calls between them.
+async fn crowded_session(report: &mut Report) -> Result<(), BoxError> {
+    let case = "large and small calls in one session";
+    let mut server = Server::start("crowded")?;
+    let client = server.client().mux(1).build();
+    let right = together(64, |worker| {
+        let client = client.clone();
+        async move {
+            let mut right = 0;
+            for number in 0..20 {
+                right += u64::from(match worker % 2 {
+                    0 => client.big(1_000_000).await.is_ok_and(|reply| reply.len() == 1_000_000),
+                    _ => {
+                        let text = format!("{worker} {number}");
+                        client.echo(text.clone().into()).await.is_ok_and(|reply| reply == text)
+                    }
+                });
+            }
+            right
+        }
+    })
+    .await?;
+    report.equal(case, "right answers", right.iter().sum(), 64 * 20_u64);
     drop(client);
     server.end(case, report).await
 }

@@ -46,7 +46,7 @@ async fn killed_server(report: &mut Report) -> Result<(), BoxError> {
     report.at_most(case, "until all have failed, ms", start.elapsed(), Duration::from_millis(50));
     server.process.ended(Duration::from_secs(10)).await?;
 
-    server.process = start_at(&server.path())?;
+    server.process = start_at(&server.path(), None)?;
     let start = Instant::now();
     while client.echo("again".into()).await.is_err() && start.elapsed() < Duration::from_secs(10) {}
     report.at_most(
@@ -100,7 +100,7 @@ async fn both_killed(report: &mut Report) -> Result<(), BoxError> {
     flood.ended(Duration::from_secs(10)).await?;
     drop(flood);
     files_left(case, on_disk, &server, report)?;
-    server.process = start_at(&server.path())?;
+    server.process = start_at(&server.path(), None)?;
     let client = server.client().build();
     let answered = u64::from(client.echo("again".into()).await.is_ok());
     report.equal(case, "calls that the next server answers", answered, 1);

@@ -84,9 +84,14 @@ struct Server {
 
 impl Server {
     fn start(name: &str) -> Result<Self, BoxError> {
+        Server::limited(name, None)
+    }
+
+    /// One in which so many descriptors may be open at most, if given.
+    fn limited(name: &str, descriptors: Option<u32>) -> Result<Self, BoxError> {
         let directory = std::env::temp_dir().join(format!("volo-torture-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&directory)?;
-        let mut process = start_at(&directory.join("socket"))?;
+        let mut process = start_at(&directory.join("socket"), descriptors)?;
         let rest = process.rest()?;
         Ok(Server { process, directory, rest, own_descriptors: own_descriptors()? })
     }
@@ -152,9 +157,10 @@ impl Drop for Server {
     }
 }
 
-/// Starts a server at this path.
-fn start_at(path: &Path) -> Result<Process, BoxError> {
-    let mut process = Process::start(role::SERVER, &[format!("address=shm://{}", path.display())], None)?;
+/// Starts a server at this path, in which so many descriptors may be open at most, if given.
+fn start_at(path: &Path, descriptors: Option<u32>) -> Result<Process, BoxError> {
+    let address = [format!("address=shm://{}", path.display())];
+    let mut process = Process::start(role::SERVER, &address, descriptors)?;
     process.line()?;
     Ok(process)
 }

@@ -1,10 +1,11 @@
-//! Sessions of a process whose control group has little memory.
+//! Sessions where memory or descriptors are short.
 
 use std::{
     future::poll_fn,
     io::BufRead,
+    os::unix::net::UnixStream,
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{runtime::Builder, time::timeout};
@@ -30,8 +31,52 @@ const MEMORY_MAX: u64 = 128 << 20;
 /// Bytes of a message.
 const LEN: usize = 1_000_000;
 
-/// Runs the case: what would be too much goes in pieces, as there is room.
+/// Descriptors of a server that has too few.
+const DESCRIPTORS: u32 = 200;
+
+/// Runs all cases.
 pub async fn run(report: &mut Report) -> Result<(), BoxError> {
+    without_descriptors(report).await?;
+    little_memory(report).await
+}
+
+/// A server that has no descriptor left for newcomers: they hear of it in time, and the others don't.
+async fn without_descriptors(report: &mut Report) -> Result<(), BoxError> {
+    let case = "server without descriptors";
+    let mut server = Server::limited("descriptors", Some(DESCRIPTORS))?;
+    let client = server.client().mux(1).build();
+    client.echo("before".into()).await?;
+    let mut options = net::ConnectOptions::default();
+    options.connect_timeout = Duration::from_secs(5);
+    options.handshake_timeout = Duration::from_millis(300);
+    let (mut links, mut refused) = (Vec::new(), 0);
+    while refused < 3 && links.len() < 200 {
+        match net::connect(&server.address(), &options).await {
+            Ok(link) => links.push(link),
+            Err(_) => refused += 1,
+        }
+    }
+    report.at_least(case, "sessions before", links.len() as u64, 50u64);
+    report.equal(case, "errors of connecting", refused, 3);
+    // So that not even a socket can be accepted, for a second.
+    let silent: Vec<_> = (0..10).map(|_| UnixStream::connect(server.path())).collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut right = 0;
+    for number in 0..100 {
+        let text = format!("number {number}");
+        right += u64::from(client.echo(text.clone().into()).await.is_ok_and(|reply| reply == text));
+    }
+    report.equal(case, "right answers meanwhile", right, 100);
+    drop((links, silent));
+    let (start, newcomer) = (Instant::now(), server.client().mux(1).build());
+    while newcomer.echo("let me in".into()).await.is_err() && start.elapsed() < Duration::from_secs(60) {}
+    report.at_most(case, "until a newcomer is answered, ms", start.elapsed(), Duration::from_secs(3));
+    drop((client, newcomer));
+    server.end(case, report).await
+}
+
+/// A process whose control group has little memory: what would be too much goes in pieces, as there is room.
+async fn little_memory(report: &mut Report) -> Result<(), BoxError> {
     let case = "control group with little memory";
     if IS_SANITIZED {
         eprintln!("SKIPPED: `{case}` leaves no room for a sanitizer");

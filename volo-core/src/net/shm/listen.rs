@@ -46,7 +46,14 @@ impl Listener {
 
     /// The next connection.
     pub(in crate::net) async fn accept(&self) -> io::Result<ShmLink> {
-        let next = self.links.lock().await.recv().await;
+        let mut links = self.links.lock().await;
+        let mut next = links.recv().await;
+        // A fault that was followed by a connection is over.
+        while matches!(next, Some(Err(_)))
+            && let Ok(later) = links.try_recv()
+        {
+            next = Some(later);
+        }
         next.unwrap_or_else(|| Err(io::ErrorKind::NotConnected.into()))
     }
 
@@ -78,9 +85,12 @@ async fn serve(
             accepted = socket.accept_socket(), if handshakes.len() < HANDSHAKES_MAX => match accepted {
                 Ok(stream) => drop(handshakes.spawn(welcome(stream, options.clone(), links.clone()))),
                 Err(error) => {
-                    if links.send(Err(error)).await.is_err() {
-                        return;
+                    // Told with nothing else in the queue, or new connections would stand behind old faults.
+                    let Ok(mut places) = links.reserve_many(links.max_capacity()).await else { return };
+                    if let Some(place) = places.next() {
+                        place.send(Err(error));
                     }
+                    drop(places);
                     sleep(PAUSE).await;
                 }
             },
