@@ -2,7 +2,8 @@
 //!
 //! An idle connection holds no buffer. Each poll leases the one of its worker thread, reads, and gives it back
 //! when nothing is left or the connection has to wait. What then remains of a frame moves to the connection:
-//! memory follows the bytes received, never a length the peer announced.
+//! memory follows the bytes received, never a length the peer announced alone. Up to [`LARGE`] it is at most twice
+//! what was received, beyond that at most [`LARGE_FACTOR`] times, so that a large frame is not copied over and over.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -24,6 +25,12 @@ const READ_BUFFER: usize = 64 * 1024;
 
 /// The largest partial frame that is copied into the worker's buffer again when more of it arrives.
 const PARTIAL_SMALL: usize = 4 * 1024;
+
+/// Bytes received of one frame that show that its length is meant.
+const LARGE: usize = 1 << 20;
+
+/// How many times as much memory as was received a frame may have whose length is meant.
+const LARGE_FACTOR: usize = 16;
 
 /// Less room than this is not worth a read.
 const READ_MIN: usize = 4 * 1024;
@@ -66,6 +73,11 @@ impl Input {
     /// Received bytes that are not yielded yet.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Memory taken by them, unless it is the worker's.
+    pub(super) fn held(&self) -> usize {
+        if self.leased { self.bytes.len() } else { self.bytes.capacity() }
     }
 
     /// Whether the stream is open as far as is known, with nothing received on it.
@@ -233,11 +245,12 @@ impl Input {
         self.bytes = larger;
     }
 
-    /// The whole frame if its length is known, but never more than twice what was received.
+    /// The whole frame if its length is known, but never more than what was received allows.
     fn capacity_wanted(&self) -> usize {
-        let twice = 2 * self.bytes.len();
-        let known = self.need >= self.bytes.len() + READ_MIN;
-        if known { self.need.min(twice) } else { twice }
+        let len = self.bytes.len();
+        let known = self.need >= len + READ_MIN;
+        let factor = if known && len >= LARGE { LARGE_FACTOR } else { 2 };
+        if known { self.need.min(factor * len) } else { factor * len }
     }
 
     fn give_back(&mut self) {

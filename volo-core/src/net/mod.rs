@@ -162,6 +162,11 @@ pub trait Link: Send {
     /// Tells a peer that stalls in a frame from an idle one.
     fn partial(&self) -> usize;
 
+    /// Bytes of memory that those take.
+    fn held(&self) -> usize {
+        self.partial()
+    }
+
     /// Whether an idle connection is still usable: open, with nothing unread or unsent on it. Answers from cached
     /// readiness, without a system call unless the peer did something. A `false` is final: drop the connection.
     fn idle_ok(&mut self) -> bool;
