@@ -48,7 +48,7 @@ const TURN_BYTES: u64 = 64 << 10;
 const FLUSH_REPLIES: u32 = 16;
 
 /// Fewer replies are not worth a flush of their own.
-const FLUSH_REPLIES_MIN: u32 = 4;
+const FLUSH_REPLIES_MIN: u32 = 2;
 
 /// Requests with more bytes are decoded in a task of their own, so that they don't hold up other connections.
 const LARGE_REQUEST: usize = 1 << 20;
