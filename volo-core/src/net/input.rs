@@ -75,9 +75,10 @@ impl Input {
         self.bytes.len()
     }
 
-    /// Memory taken by them, unless it is the worker's.
+    /// What has to be counted for them: they take at most twice as much memory.
     pub(super) fn held(&self) -> usize {
-        if self.leased { self.bytes.len() } else { self.bytes.capacity() }
+        let len = self.bytes.len();
+        if self.leased { len } else { len.max(self.bytes.capacity() / 2) }
     }
 
     /// Whether the stream is open as far as is known, with nothing received on it.
@@ -384,6 +385,23 @@ mod tests {
         assert_eq!(memory.capacity(), 1_000_004);
         let Poll::Ready(Ok(Some(small))) = poll(&mut input, &mut script, true) else { panic!() };
         assert_eq!(small, frame(6, 3));
+    }
+
+    #[test]
+    fn a_frame_whose_length_is_meant_is_given_room_and_counted() {
+        let length = 40 << 20;
+        let start = [&(length as u32).to_be_bytes()[..], &vec![7; LARGE - 5]].concat();
+        let (mut input, mut script) =
+            (Input::default(), script(&[&start, &[], &[7], &[], &vec![7; LARGE], &[]]));
+        assert!(poll(&mut input, &mut script, true).is_pending());
+        assert_eq!((input.len(), input.held()), (LARGE - 1, LARGE - 1), "until then it is at most doubled");
+        for _ in 0..2 {
+            assert!(poll(&mut input, &mut script, true).is_pending());
+            let (received, memory) = (input.len(), input.bytes.capacity());
+            assert!(memory <= LARGE_FACTOR * received, "{memory} bytes for {received}");
+            assert_eq!(input.held(), received.max(memory / 2));
+        }
+        assert_eq!(input.held(), LARGE_FACTOR * LARGE / 2);
     }
 
     #[test]

@@ -162,7 +162,8 @@ pub trait Link: Send {
     /// Tells a peer that stalls in a frame from an idle one.
     fn partial(&self) -> usize;
 
-    /// Bytes of memory that those take.
+    /// What has to be counted for those where memory is limited: they take at most twice as much. More than their
+    /// number when room was made for the rest of a large frame.
     fn held(&self) -> usize {
         self.partial()
     }

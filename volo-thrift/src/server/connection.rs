@@ -391,8 +391,8 @@ impl Connection {
         let held = self.held.as_ref().map_or(0, |held| held.0.frame_len);
         let unsent = self.link.buffered();
         self.share.set(received + held + self.calls.bytes() + unsent);
-        let modest =
-            received <= PARTIAL_FREE && self.calls.reply_bytes() + unsent <= self.core.limits.write_buffer_max;
+        let modest = received <= PARTIAL_FREE
+            && self.calls.reply_bytes() + unsent <= self.core.limits.write_buffer_max;
         if modest || !self.share.is_exhausted() {
             return Ok(());
         }
