@@ -9,7 +9,7 @@ use std::{
 
 use faststr::FastStr;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, runtime::memory_max};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -264,10 +264,9 @@ pub struct ShmOptions {
     /// The most memory for messages that a connection takes in each direction, reserved but not used at once.
     /// Messages for which there is none left go through the ring, in pieces.
     pub arena_max: usize,
-    /// The most memory for messages that all connections of the process together take.
+    /// The most memory for messages that all connections of the process together take: 256 MiB, or a quarter of what
+    /// the process may use if that is less. Beyond the limit of its control group, the kernel would end the process.
     pub process_max: usize,
-    /// Within which the two ends must have agreed on the memory.
-    pub handshake_timeout: Duration,
 }
 
 impl Default for ShmOptions {
@@ -275,8 +274,7 @@ impl Default for ShmOptions {
         ShmOptions {
             spin: ShmSpin::Adaptive,
             arena_max: 24 << 20,
-            process_max: 256 << 20,
-            handshake_timeout: Duration::from_secs(5),
+            process_max: (memory_max() / 4).min(256 << 20),
         }
     }
 }

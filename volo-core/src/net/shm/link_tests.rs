@@ -3,7 +3,7 @@ use std::{future::poll_fn, path::Path};
 use super::{
     super::{
         handshake,
-        layout::{Layout, RING},
+        layout::{HEAD, Layout, RING},
     },
     *,
 };
@@ -77,7 +77,7 @@ async fn a_violation_ends_the_connection_and_names_the_place() {
 async fn a_reader_that_claims_too_much_is_caught() {
     let [mut liar, honest] = sessions(1 << 20).await;
     let mut honest = link(honest, &options());
-    liar.1.own.store(super::super::layout::HEAD, 5);
+    liar.1.own.store(HEAD, 5);
     let error = write(&mut honest, 5_000).unwrap_err();
     assert!(error.to_string().contains("cell 5"), "{error}");
     assert!(flush(&mut honest).await.unwrap_err().is_closed());
@@ -144,4 +144,30 @@ async fn nothing_is_sent_before_it_is_flushed_or_waited_for() {
     assert!(polled.is_pending());
     assert_eq!((client.flushed(), client.buffered()), (10, 0), "whoever waits for an answer has asked");
     assert_eq!(receive(&mut server, 10).await.unwrap().unwrap().len(), 10);
+}
+
+/// Makes a link that nothing was sent over look as if `cell` cells had been used in this direction.
+fn begin_at(from: &mut ShmLink, to: &mut ShmLink, cell: u64) {
+    let layout = Layout::for_arena(options().arena_max);
+    (from.producer, to.consumer) = (Producer::at(layout, cell), Consumer::at(layout, cell));
+    to.own.store(HEAD, cell);
+}
+
+#[tokio::test]
+async fn counters_may_pass_every_power_of_two() {
+    for cell in [(1 << 31) - 5_000, (1 << 32) - 5_000, (1 << 48) - 5_000, u64::MAX / 2] {
+        let (mut client, mut server) = links(&options()).await;
+        begin_at(&mut client, &mut server, cell);
+        begin_at(&mut server, &mut client, cell - 1);
+        for number in 0..2_000_usize {
+            let len = if number.is_multiple_of(10) { 10_000 + number } else { 1 + number };
+            write(&mut client, len).unwrap();
+            flush(&mut client).await.unwrap();
+            assert_eq!(receive(&mut server, len).await.unwrap().unwrap().len(), len, "from cell {cell}");
+            write(&mut server, len).unwrap();
+            flush(&mut server).await.unwrap();
+            assert_eq!(receive(&mut client, len).await.unwrap().unwrap().len(), len, "from cell {cell}");
+        }
+        assert!(client.producer.head() > cell + 5_000);
+    }
 }

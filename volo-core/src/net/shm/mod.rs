@@ -41,7 +41,7 @@ pub(super) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Shm
             return Err(failed(format!("no connection to {address} within {:?}", options.connect_timeout)));
         }
     };
-    let limit = options.shm.handshake_timeout;
+    let limit = options.handshake_timeout;
     let layout = Layout::for_arena(options.shm.arena_max);
     match timeout(limit, handshake::offer(&socket, layout)).await {
         Ok(Ok(session)) => Ok(link(socket, session, address, &options.shm)),
