@@ -17,7 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use socket2::SockRef;
-use tokio::net::UnixStream;
+use tokio::{io::Interest, net::UnixStream};
 
 use super::{
     arena::{Arena, Slice},
@@ -50,6 +50,9 @@ const WAKE_UPS: usize = 64;
 /// How often the socket is read before the rest of what a peer floods it with has to wait.
 const READS_MAX: usize = 16;
 
+/// Times of sleeping for which wake-ups may lie unread in the socket, which has room for some hundred.
+const UNREAD_MAX: u64 = 32;
+
 /// One end of a connection through shared memory.
 pub(in crate::net) struct ShmLink {
     profile: Profile,
@@ -74,6 +77,8 @@ pub(in crate::net) struct ShmLink {
     /// What the peer did that ended the connection.
     violation: Option<String>,
     sleeper: Sleeper,
+    /// Times this end had slept when it read its wake-ups last.
+    read_at: u64,
     alarm: Alarm,
     spin: Spin,
     /// Where this end ran last, as the peer knows it.
@@ -116,6 +121,7 @@ impl ShmLink {
             receive_failed: false,
             violation: None,
             sleeper: Sleeper::default(),
+            read_at: 0,
             alarm: Alarm::default(),
             spin: Spin::new(options.spin),
             processor: 0,
@@ -286,11 +292,14 @@ impl ShmLink {
         Ok(true)
     }
 
-    /// Reads the wake-ups that came, and registers with the socket for the next; notices that the peer is gone.
+    /// Takes the wake-ups that came, and registers with the socket for the next; notices that the peer is gone.
     fn poll_socket(&mut self, cx: &mut Context<'_>) {
-        for _ in 0..READS_MAX {
+        for turn in 0..READS_MAX {
             match self.socket.poll_read_ready(cx) {
                 Poll::Pending => return,
+                Poll::Ready(Ok(())) if turn == 0 && self.sleeper.times() - self.read_at < UNREAD_MAX => {
+                    self.pass_wake_ups();
+                }
                 Poll::Ready(Ok(())) => {
                     self.read_wake_ups();
                 }
@@ -303,8 +312,14 @@ impl ShmLink {
         cx.waker().wake_by_ref();
     }
 
+    /// Lets wake-ups lie, which saves reading them: the next one is told nevertheless, and so is the end.
+    fn pass_wake_ups(&self) {
+        let _ = self.socket.try_io(Interest::READABLE, || io::Result::<()>::Err(io::ErrorKind::WouldBlock.into()));
+    }
+
     /// Whether there were wake-ups.
     fn read_wake_ups(&mut self) -> bool {
+        self.read_at = self.sleeper.times();
         match self.socket.try_read(&mut [0; WAKE_UPS]) {
             Ok(1..) => return true,
             Ok(0) => self.gone = true,
