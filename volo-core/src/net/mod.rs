@@ -32,8 +32,8 @@ pub use self::{
     listen::Listener,
     mem::mem_pair,
     options::{
-        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, TcpOptions,
-        TlsClient, TlsServer,
+        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, ShmTrust,
+        TcpOptions, TlsClient, TlsServer,
     },
 };
 use crate::{

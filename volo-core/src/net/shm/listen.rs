@@ -88,14 +88,17 @@ async fn serve(socket: Arc<uds::Listener>, options: ShmOptions, links: mpsc::Sen
 
 async fn welcome(socket: UnixStream, options: ShmOptions, links: mpsc::Sender<io::Result<ShmLink>>) {
     let layout = Layout::for_arena(options.arena_max);
-    let refused = match timeout(options.handshake_timeout, handshake::accept(&socket, layout)).await {
-        Ok(Ok(session)) => {
-            let link = link(socket, session, Address::Shm(Path::new("").to_owned()), &options);
-            let _ = links.send(Ok(link)).await; // whoever listened is gone, then so is the connection
-            return;
-        }
-        Ok(Err(text)) => text,
-        Err(_) => format!("the handshake took longer than {:?}", options.handshake_timeout),
-    };
+    let refused =
+        match timeout(options.handshake_timeout, handshake::accept(&socket, layout, options.trust.is_full()))
+            .await
+        {
+            Ok(Ok(session)) => {
+                let link = link(socket, session, Address::Shm(Path::new("").to_owned()), &options);
+                let _ = links.send(Ok(link)).await; // whoever listened is gone, then so is the connection
+                return;
+            }
+            Ok(Err(text)) => text,
+            Err(_) => format!("the handshake took longer than {:?}", options.handshake_timeout),
+        };
     tracing::debug!(%refused, "a connection through shared memory could not be made");
 }
