@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-const INVENTORY: [(&str, &str); 13] = [
+const INVENTORY: [(&str, &str); 14] = [
     ("volo-core/src/span/mod.rs", "the span that encoders write into"),
     ("volo-core/src/span/cursor.rs", "the position in it, and its stores"),
     ("volo-core/src/span/out.rs", "the buffer that lends it"),
@@ -15,6 +15,7 @@ const INVENTORY: [(&str, &str); 13] = [
     ("volo-thrift/src/protocol/input.rs", "the bytes that decoders read"),
     ("volo-thrift/src/protocol/bulk.rs", "lists of numbers, many at a time"),
     ("volo-thrift/src/fuzz/memory.rs", "an allocator that counts, in tests and fuzz targets"),
+    ("benchmark/torture/src/shm/fork.rs", "a fork that lives beside its parent"),
     ("benchmark/torture/src/shm/memory.rs", "the mappings of a peer that lies"),
     ("benchmark/heap-meter/src/lib.rs", "an allocator that counts, in tests and benchmarks"),
 ];

@@ -8,7 +8,7 @@ mod listen;
 mod mem;
 mod options;
 mod output;
-#[cfg(unix)]
+#[cfg_attr(not(unix), path = "private_elsewhere.rs")]
 mod private;
 #[cfg(target_os = "linux")]
 mod shm;
@@ -26,8 +26,6 @@ use std::{
 
 use bytes::Bytes;
 
-#[cfg(unix)]
-pub use self::private::{private_directory, remove_stale_sockets};
 pub use self::{
     listen::Listener,
     mem::mem_pair,
@@ -35,6 +33,7 @@ pub use self::{
         ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, ShmTrust,
         TcpOptions, TlsClient, TlsServer,
     },
+    private::{private_directory, remove_stale_sockets},
 };
 use crate::{
     Address, Peer, Result, Size, Span,
@@ -71,6 +70,11 @@ async fn connect_by_kind(address: &Address, options: &ConnectOptions) -> Result<
     }
 }
 
+/// Whether this system has memory that two processes can share without trusting each other.
+pub const fn has_shm() -> bool {
+    cfg!(target_os = "linux")
+}
+
 #[cfg(any(not(target_os = "linux"), not(feature = "tls")))]
 fn unsupported(address: &Address, needed: &str) -> crate::Error {
     crate::Error::new(crate::ErrorKind::Config, format!("{address} needs {needed}"))
@@ -95,6 +99,11 @@ impl Profile {
     pub(crate) fn new(transport: &'static str, link_min: usize, message_max: usize, peer: Peer) -> Self {
         let peer = Peer { transport: Some(transport), ..peer };
         Profile { transport, link_min, message_max, peer }
+    }
+
+    /// Whether bytes come as they were sent or not at all.
+    pub fn is_intact(&self) -> bool {
+        matches!(self.transport, "mem" | "shm" | "tls")
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use faststr::FastStr;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, runtime::memory_max};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -265,10 +265,9 @@ pub struct ShmOptions {
     /// The most memory for messages that a connection takes in each direction, reserved but not used at once.
     /// Messages for which there is none left go through the ring, in pieces.
     pub arena_max: usize,
-    /// The most memory for messages that all connections of the process together take.
+    /// The most memory for messages that all connections of the process together take: 256 MiB, or a quarter of what
+    /// the process may use if that is less. Beyond the limit of its control group, the kernel would end the process.
     pub process_max: usize,
-    /// Within which the two ends must have agreed on the memory.
-    pub handshake_timeout: Duration,
     /// Whether the peer is trusted with the bytes of messages.
     pub trust: ShmTrust,
     /// With trust, so many bytes of received messages may stay in shared memory while they are in use; beyond that,
@@ -281,8 +280,7 @@ impl Default for ShmOptions {
         ShmOptions {
             spin: ShmSpin::Adaptive,
             arena_max: 24 << 20,
-            process_max: 256 << 20,
-            handshake_timeout: Duration::from_secs(5),
+            process_max: (memory_max() / 4).min(256 << 20),
             trust: ShmTrust::none(),
             leased_max: 12 << 20,
         }

@@ -103,7 +103,7 @@ impl ShmLink {
             Trade::new(files, own_layout, peers_layout, options.process_max, options.leased_max)
         });
         let consumer = match &trade {
-            Some(_) => Consumer::trusting(peers_layout, own_layout),
+            Some(_) => Consumer::new(peers_layout).with_trust(own_layout),
             None => Consumer::new(peers_layout),
         };
         ShmLink {

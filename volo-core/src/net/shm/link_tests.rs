@@ -259,3 +259,29 @@ async fn trusted_records_are_checked_all_the_same() {
     let error = receive(&mut honest, 1).await.unwrap_err();
     assert!(error.to_string().contains("impossible"), "without trust there is no such record: {error}");
 }
+
+/// Makes a link that nothing was sent over look as if `cell` cells had been used in this direction.
+fn begin_at(from: &mut ShmLink, to: &mut ShmLink, cell: u64) {
+    let layout = Layout::for_arena(options().arena_max);
+    (from.producer, to.consumer) = (Producer::at(layout, cell), Consumer::at(layout, cell));
+    to.own.store(HEAD, cell);
+}
+
+#[tokio::test]
+async fn counters_may_pass_every_power_of_two() {
+    for cell in [(1 << 31) - 5_000, (1 << 32) - 5_000, (1 << 48) - 5_000, u64::MAX / 2] {
+        let (mut client, mut server) = links(&options()).await;
+        begin_at(&mut client, &mut server, cell);
+        begin_at(&mut server, &mut client, cell - 1);
+        for number in 0..2_000_usize {
+            let len = if number.is_multiple_of(10) { 10_000 + number } else { 1 + number };
+            write(&mut client, len).unwrap();
+            flush(&mut client).await.unwrap();
+            assert_eq!(receive(&mut server, len).await.unwrap().unwrap().len(), len, "from cell {cell}");
+            write(&mut server, len).unwrap();
+            flush(&mut server).await.unwrap();
+            assert_eq!(receive(&mut client, len).await.unwrap().unwrap().len(), len, "from cell {cell}");
+        }
+        assert!(client.producer.head() > cell + 5_000);
+    }
+}

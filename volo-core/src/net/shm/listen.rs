@@ -13,7 +13,7 @@ use tokio::{
 use super::{ShmLink, handshake, layout::Layout, link};
 use crate::{
     Address,
-    net::{ListenOptions, ShmOptions, uds},
+    net::{ListenOptions, uds},
 };
 
 /// Handshakes under way at a time, and connections that wait to be accepted.
@@ -35,7 +35,7 @@ impl Listener {
     pub(in crate::net) async fn bind(path: &Path, options: &ListenOptions) -> io::Result<Self> {
         let socket = Arc::new(uds::Listener::bind(path, options).await?);
         let (sender, links) = mpsc::channel(HANDSHAKES_MAX);
-        let task = tokio::spawn(serve(socket.clone(), options.shm.clone(), sender)).abort_handle();
+        let task = tokio::spawn(serve(socket.clone(), options.clone().into(), sender)).abort_handle();
         Ok(Listener { socket, address: Address::Shm(path.to_owned()), links: links.into(), task })
     }
 
@@ -67,7 +67,11 @@ impl Drop for Listener {
 }
 
 /// Accepts and shakes hands until nobody takes the connections any more.
-async fn serve(socket: Arc<uds::Listener>, options: ShmOptions, links: mpsc::Sender<io::Result<ShmLink>>) {
+async fn serve(
+    socket: Arc<uds::Listener>,
+    options: Arc<ListenOptions>,
+    links: mpsc::Sender<io::Result<ShmLink>>,
+) {
     let mut handshakes = JoinSet::new();
     loop {
         tokio::select! {
@@ -86,19 +90,17 @@ async fn serve(socket: Arc<uds::Listener>, options: ShmOptions, links: mpsc::Sen
     }
 }
 
-async fn welcome(socket: UnixStream, options: ShmOptions, links: mpsc::Sender<io::Result<ShmLink>>) {
-    let layout = Layout::for_arena(options.arena_max);
-    let refused =
-        match timeout(options.handshake_timeout, handshake::accept(&socket, layout, options.trust.is_full()))
-            .await
-        {
-            Ok(Ok(session)) => {
-                let link = link(socket, session, Address::Shm(Path::new("").to_owned()), &options);
-                let _ = links.send(Ok(link)).await; // whoever listened is gone, then so is the connection
-                return;
-            }
-            Ok(Err(text)) => text,
-            Err(_) => format!("the handshake took longer than {:?}", options.handshake_timeout),
-        };
+async fn welcome(socket: UnixStream, options: Arc<ListenOptions>, links: mpsc::Sender<io::Result<ShmLink>>) {
+    let layout = Layout::for_arena(options.shm.arena_max);
+    let handshake = handshake::accept(&socket, layout, options.shm.trust.is_full());
+    let refused = match timeout(options.handshake_timeout, handshake).await {
+        Ok(Ok(session)) => {
+            let link = link(socket, session, Address::Shm(Path::new("").to_owned()), &options.shm);
+            let _ = links.send(Ok(link)).await; // whoever listened is gone, then so is the connection
+            return;
+        }
+        Ok(Err(text)) => text,
+        Err(_) => format!("the handshake took longer than {:?}", options.handshake_timeout),
+    };
     tracing::debug!(%refused, "a connection through shared memory could not be made");
 }

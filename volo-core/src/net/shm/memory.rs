@@ -16,6 +16,7 @@ use bytes::BytesMut;
 use super::sys::{self, Mapping, Writer};
 
 /// Up to this many bytes are copied by words, more at once.
+#[cfg(all(target_arch = "x86_64", not(any(miri, sanitized))))]
 const WORDS_MAX: usize = 256;
 
 /// Words that another may change meanwhile.
@@ -130,7 +131,7 @@ fn word_at(mapping: &Mapping, at: usize) -> Option<&AtomicU64> {
 /// # Safety
 /// `from` is 8-aligned and readable for `len` bytes, `to` writable for as many, and they don't overlap.
 unsafe fn copy_racing(from: *const u8, to: *mut u8, len: usize) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[cfg(all(target_arch = "x86_64", not(any(miri, sanitized))))]
     if len > WORDS_MAX {
         // SAFETY: the caller's promise. One instruction outside the compiler's sight reads the bytes, so no
         // assumption about them staying the same can be made; the direction flag is clear by convention.

@@ -43,7 +43,7 @@ pub(super) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Shm
             return Err(failed(format!("no connection to {address} within {:?}", options.connect_timeout)));
         }
     };
-    let limit = options.shm.handshake_timeout;
+    let limit = options.handshake_timeout;
     let layout = Layout::for_arena(options.shm.arena_max);
     match timeout(limit, handshake::offer(&socket, layout, options.shm.trust.is_full())).await {
         Ok(Ok(session)) => Ok(link(socket, session, address, &options.shm)),

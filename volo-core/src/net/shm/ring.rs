@@ -176,9 +176,9 @@ impl Consumer {
         Consumer { layout, own_layout: None, head: 0, published: 0, ended: false }
     }
 
-    /// Takes slices of this end's back, too.
-    pub(super) fn trusting(layout: Layout, own_layout: Layout) -> Self {
-        Consumer { own_layout: Some(own_layout), ..Consumer::new(layout) }
+    /// The same, which takes slices of this end's back, too.
+    pub(super) fn with_trust(self, own_layout: Layout) -> Self {
+        Consumer { own_layout: Some(own_layout), ..self }
     }
 
     /// Whether there is something to be read, or a violation to be found.

@@ -168,7 +168,7 @@ fn slices_of_the_readers_come_back_by_its_own_shape() {
         (describe(BACK, 0, CLASSES, 0), None),
     ];
     for (description, at) in cases {
-        let (mut words, mut consumer) = (Words::new(LAYOUT), Consumer::trusting(LAYOUT, own));
+        let (mut words, mut consumer) = (Words::new(LAYOUT), Consumer::new(LAYOUT).with_trust(own));
         words.store(RING, 1);
         words.store(RING + 8, description);
         assert_eq!(consumer.next(&words).ok().flatten().map(|record| record.at), at, "{description:#x}");
@@ -202,10 +202,16 @@ fn changed_words_never_lead_outside() {
     };
     let (mut caught, mut passed) = (0, 0);
     for _ in 0..100_000 {
-        let mut ends = Ends::at(random() as u64 % 256);
+        let start = random() as u64 % 256;
+        let (mut ends, trusted) = (Ends::at(start), random() % 2 == 0);
+        if trusted {
+            ends.consumer = Consumer::at(LAYOUT, start).with_trust(LAYOUT);
+        }
         for _ in 0..random() % 20 {
-            let content = match random() % 3 {
-                0 => Content::Slice { class: random() % CLASSES, index: 0, len: 1 + random() % 4096 },
+            let (class, len) = (random() % CLASSES, 1 + random() % 4096);
+            let content = match random() % 4 {
+                0 => Content::Slice { class, index: 0, len },
+                1 if trusted => Content::Back { class, index: 0, len: len - 1 },
                 _ => Content::Inline(1 + random() % 300),
             };
             ends.put(content);
