@@ -30,8 +30,8 @@ pub use self::{
     listen::Listener,
     mem::mem_pair,
     options::{
-        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, TcpOptions,
-        TlsClient, TlsServer,
+        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, ShmTrust,
+        TcpOptions, TlsClient, TlsServer,
     },
     private::{private_directory, remove_stale_sockets},
 };
