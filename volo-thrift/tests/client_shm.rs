@@ -11,7 +11,7 @@ use std::{
 
 use faststr::FastStr;
 use server_support::{METHODS, Probe, Running, Text, soon};
-use volo_core::net::{ConnectOptions, ListenOptions, ShmOptions, ShmSpin};
+use volo_core::net::{ConnectOptions, ListenOptions, ShmOptions, ShmSpin, ShmTrust};
 use volo_thrift::{
     Client, ClientBuilder, ClientError, Limits, Never, Server,
     client::{ServiceClient, call},
@@ -230,4 +230,38 @@ async fn a_server_that_says_nothing_is_given_up() {
     let client: ProbeClient = builder.limits(limits).rpc_timeout(Duration::from_secs(10)).pingpong().build();
     let failed = client.call("echo", "x").await.unwrap_err();
     assert!(format!("{failed:?}").contains("handshake within 50ms"), "{failed:?}");
+}
+
+/// Calls over a connection whose ends trust each other, or one of them does, and replies that are kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replies_of_trusted_connections_outlive_them() {
+    // SAFETY: both ends are this program.
+    let trust = unsafe { ShmTrust::full() };
+    for (name, [at_client, at_server]) in
+        [("both", [trust; 2]), ("client", [trust, ShmTrust::none()]), ("server", [ShmTrust::none(), trust])]
+    {
+        let path = SocketPath::new(&format!("trust-{name}"));
+        let shm = |trust| ShmOptions { trust, leased_max: 2 << 20, ..ShmOptions::default() };
+        let options = ListenOptions { shm: shm(at_server), ..ListenOptions::default() };
+        let server = Server::new().limits(limits()).listen_options(options).add_service(Probe::default());
+        let server = server.bind(format!("shm://{}", path.0.display()).as_str()).await.unwrap();
+        let running = Running::start(server);
+        let options = ConnectOptions {
+            connect_timeout: Duration::from_secs(5),
+            shm: shm(at_client),
+            ..ConnectOptions::default()
+        };
+        let client = ClientBuilder::new("probe").address(format!("shm://{}", path.0.display()).as_str());
+        let client = client.limits(limits()).connect_options(options).rpc_timeout(Duration::from_secs(10));
+        let client: ProbeClient = client.mux(1).build();
+        let mut kept = Vec::new();
+        for number in 0..200 {
+            let text = format!("{number}").repeat([10, 2_000, 20_000][number % 3]);
+            kept.push((client.call("echo", &text).await.unwrap(), text));
+        }
+        drop((client, running));
+        for (reply, text) in kept {
+            assert!(reply == text, "{name}");
+        }
+    }
 }

@@ -30,8 +30,8 @@ pub use self::{
     listen::Listener,
     mem::mem_pair,
     options::{
-        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, TcpOptions,
-        TlsClient, TlsServer,
+        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, ShmTrust,
+        TcpOptions, TlsClient, TlsServer,
     },
     private::{private_directory, remove_stale_sockets},
 };
@@ -170,6 +170,12 @@ pub trait Link: Send {
     /// Received bytes not yielded yet: once [`Link::poll_recv`] is pending, those of a frame that is not whole yet.
     /// Tells a peer that stalls in a frame from an idle one.
     fn partial(&self) -> usize;
+
+    /// What has to be counted for those where memory is limited: they take at most twice as much. More than their
+    /// number when room was made for the rest of a large frame.
+    fn held(&self) -> usize {
+        self.partial()
+    }
 
     /// Whether an idle connection is still usable: open, with nothing unread or unsent on it. Answers from cached
     /// readiness, without a system call unless the peer did something. A `false` is final: drop the connection.

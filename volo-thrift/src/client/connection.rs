@@ -380,8 +380,9 @@ impl<S> Connection<S> {
         } else if self.frame_due.is_none() {
             self.frame_due = after(self.settings.times.with(|times| times.frame));
         }
-        self.share.set(partial);
-        if partial > PARTIAL_FREE && self.share.is_exhausted() {
+        let held = self.link.held();
+        self.share.set(held);
+        if held > PARTIAL_FREE && self.share.is_exhausted() {
             return Err(self.share.refusal());
         }
         Ok(())

@@ -102,7 +102,8 @@ async fn serve(
 
 async fn welcome(socket: UnixStream, options: Arc<ListenOptions>, links: mpsc::Sender<io::Result<ShmLink>>) {
     let layout = Layout::for_arena(options.shm.arena_max);
-    let refused = match timeout(options.handshake_timeout, handshake::accept(&socket, layout)).await {
+    let handshake = handshake::accept(&socket, layout, options.shm.trust.is_full());
+    let refused = match timeout(options.handshake_timeout, handshake).await {
         Ok(Ok(session)) => {
             let link = link(socket, session, Address::Shm(Path::new("").to_owned()), &options.shm);
             let _ = links.send(Ok(link)).await; // whoever listened is gone, then so is the connection

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::BytesMut;
 
-use super::sys::{self, Mapping};
+use super::sys::{self, Mapping, Writer};
 
 /// Up to this many bytes are copied by words, more at once.
 #[cfg(all(target_arch = "x86_64", not(any(miri, sanitized))))]
@@ -41,7 +41,7 @@ pub(super) struct Own {
 impl Own {
     /// Sealed memory of `len` bytes, none of which is there yet.
     pub(super) fn create(len: usize) -> io::Result<Self> {
-        let (file, mapping) = sys::create(len)?;
+        let (file, mapping) = sys::create(len, Writer::Owner)?;
         Ok(Own { file, mapping })
     }
 
@@ -83,7 +83,7 @@ pub(super) struct Peers {
 impl Peers {
     /// Maps the peer's file; says why not if it isn't `len` bytes of sealed memory.
     pub(super) fn map(file: &OwnedFd, len: usize) -> Result<Self, String> {
-        Ok(Peers { mapping: sys::map_peer(file, len)? })
+        Ok(Peers { mapping: sys::map_peer(file, len, Writer::Owner)? })
     }
 
     /// Copies bytes out, behind those in `buffer`; gives false if they aren't all inside the memory.
