@@ -80,6 +80,7 @@ where
     })
 }
 
+/// Requests share their target, as a client's do.
 fn request(peer: Option<Arc<Peer>>) -> Request {
     static TARGET: LazyLock<Arc<Target>> = LazyLock::new(|| {
         Arc::new(Target { service: "Shop".into(), method: "list".into(), ..Target::default() })

@@ -32,10 +32,11 @@ mod timer;
 mod warm_up;
 
 use std::{
-    fmt, mem,
+    fmt,
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{self, Poll, ready},
+    task::Poll,
     time::Instant,
 };
 
@@ -92,6 +93,9 @@ struct Stack {
     timeouts: Reader<PerMethod<Timeouts>>,
     targets: Targets,
 }
+
+/// What comes out of a stack.
+type Answer = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
 
 /// What is to be called.
 enum Callee {
@@ -174,10 +178,28 @@ impl Client {
             return Err(Error::timeout("the deadline had passed before the call").with_retry(Retry::Always));
         }
         (context.deadline, context.attempt.timeout) = (deadline, timeouts.attempt);
-        let call = Passing { client: self, way: Way::Waiting(stack, Request::new(context, body), Some(now)) };
-        let response = Deadline::new(call, deadline).await?; // covers the wait for readiness, too
+        let request = Request::new(context, body);
+        let response = match poll_fn(|cx| Poll::Ready(stack.service.poll_ready(cx))).await {
+            Poll::Ready(ready) => {
+                ready?;
+                Deadline::new(self.pass(stack, request, now), deadline).await?
+            }
+            Poll::Pending => Deadline::new(self.pass_when_ready(stack, request), deadline).await?,
+        };
         pass_back(&response);
         Ok(response)
+    }
+
+    /// Starts the call on the very clone of the stack that is ready; it is `now` while the layers are told.
+    fn pass(&self, mut stack: Box<Stack>, request: Request, now: Instant) -> Answer {
+        let answer = clock::hold(now, || stack.service.call(request));
+        self.keep(stack);
+        answer
+    }
+
+    async fn pass_when_ready(&self, mut stack: Box<Stack>, request: Request) -> Result<Response> {
+        poll_fn(|cx| stack.service.poll_ready(cx)).await?;
+        self.pass(stack, request, clock::now()).await
     }
 
     fn spare(&self) -> Option<Box<Stack>> {
@@ -205,46 +227,6 @@ impl Client {
             parent.deadline
         });
         inherited.flatten()
-    }
-}
-
-/// A call on its way through the stack.
-struct Passing<'a> {
-    client: &'a Client,
-    way: Way,
-}
-
-enum Way {
-    /// Until the stack, on the very clone that is called then, is ready; the time is known if that is at once.
-    Waiting(Box<Stack>, Request, Option<Instant>),
-    Called(Pin<Box<dyn Future<Output = Result<Response>> + Send>>),
-    Over,
-}
-
-impl Future for Passing<'_> {
-    type Output = Result<Response>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<Response>> {
-        if let Way::Waiting(stack, _, now) = &mut self.way {
-            let ready = stack.service.poll_ready(cx);
-            if ready.is_pending() {
-                *now = None;
-                return Poll::Pending;
-            }
-            let waiting = mem::replace(&mut self.way, Way::Over);
-            ready!(ready)?;
-            if let Way::Waiting(mut stack, request, now) = waiting {
-                let now = now.unwrap_or_else(clock::now);
-                self.way = Way::Called(clock::hold(now, || stack.service.call(request)));
-                self.client.keep(stack);
-            }
-        }
-        match &mut self.way {
-            Way::Called(answer) => answer.as_mut().poll(cx),
-            Way::Waiting(..) | Way::Over => {
-                Poll::Ready(Err(Error::internal("a call was polled after its end")))
-            }
-        }
     }
 }
 
