@@ -19,7 +19,7 @@ pub struct Limits {
     pub depth_max: u32,
     /// Bytes of memory one message may take when decoded; `None` is four times [`Limits::message_max`].
     pub decode_memory_max: Option<usize>,
-    /// How long both ends may take to agree on a session, where the transport has one, as TLS does.
+    /// How long both ends may take to agree on a session, where the transport has one, as TLS and shared memory do.
     pub handshake_timeout: Duration,
     /// From the first byte of a frame to the last of its header: a TTHeader's, the length of a Framed message, the head
     /// of a Buffered one.

@@ -15,9 +15,6 @@ use volo_core::{
 
 use crate::meta::{InstanceId, Near};
 
-/// Whether this system has shared memory that both ends can trust.
-const SHM: bool = cfg!(target_os = "linux");
-
 /// Lets a client and a server that run on one host leave TCP for what is faster there.
 ///
 /// ```
@@ -54,7 +51,7 @@ impl SameHost {
 
     /// What a server offers over a connection with these ends: all that this system has.
     pub(crate) fn offer(ends: Near) -> Near {
-        Near { shm: SHM, unix: true, ..ends }
+        Near { shm: net::has_shm(), unix: true, ..ends }
     }
 
     /// Where the server can be reached that offers this, as far as this system can, best first.
@@ -64,19 +61,13 @@ impl SameHost {
 
     fn ways(&self, shm: bool, unix: bool, instance: InstanceId) -> Vec<Address> {
         let socket = |kind| self.directory.join(format!("{instance}.{kind}"));
-        let shm = (shm && SHM).then(|| Address::Shm(socket("shm")));
+        let shm = (shm && net::has_shm()).then(|| Address::Shm(socket("shm")));
         shm.into_iter().chain(unix.then(|| Address::Unix(socket("sock")))).collect()
     }
 
     /// Whose the directory is, if nobody else can have put anything there.
-    #[cfg(unix)]
     pub(crate) fn user(&self) -> Result<u32> {
         net::private_directory(&self.directory)
-    }
-
-    #[cfg(not(unix))]
-    pub(crate) fn user(&self) -> Result<u32> {
-        Err(Error::new(volo_core::ErrorKind::Config, "same_host needs a system with Unix sockets"))
     }
 
     /// Listens for clients on this host.
@@ -86,7 +77,6 @@ impl SameHost {
         options: &ListenOptions,
     ) -> Result<Vec<Listener>> {
         let user = self.user()?;
-        #[cfg(unix)]
         net::remove_stale_sockets(&self.directory);
         let options =
             ListenOptions { unix_mode: 0o600, unix_users: Some(vec![user]), tls: None, ..options.clone() };

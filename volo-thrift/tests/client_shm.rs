@@ -11,6 +11,7 @@ use std::{
 
 use faststr::FastStr;
 use server_support::{METHODS, Probe, Running, Text, soon};
+use volo_core::net::{ConnectOptions, ListenOptions, ShmOptions, ShmSpin, ShmTrust};
 use volo_thrift::{
     Client, ClientBuilder, ClientError, Limits, Never, Server,
     client::{ServiceClient, call},
@@ -183,4 +184,84 @@ async fn another_protocol_on_the_same_socket_is_refused_clearly() {
     let failed = client(&other.0, SETTINGS[1].1).call("echo", "x").await.unwrap_err();
     assert!(format!("{failed:?}").contains("another protocol"), "{failed:?}");
     assert_eq!(client(&path.0, SETTINGS[1].1).call("echo", "still here").await.unwrap(), "still here");
+}
+
+/// Sizes of the shared memory files that this process holds open.
+fn shared_files() -> Vec<u64> {
+    let files = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let is_shared = std::fs::read_link(&path).ok()?.to_string_lossy().contains("memfd:volo-shm");
+        is_shared.then(|| Some(std::fs::metadata(&path).ok()?.len()))?
+    });
+    files.collect()
+}
+
+#[tokio::test]
+async fn both_ends_can_set_how_they_share_memory() {
+    let path = SocketPath::new("options");
+    let shm = |arena_max| ShmOptions { spin: ShmSpin::Off, arena_max, ..ShmOptions::default() };
+    let options = ListenOptions { shm: shm(6 << 20), ..ListenOptions::default() };
+    let server = Server::new().limits(limits()).add_service(Probe::default()).listen_options(options);
+    let _running = Running::start(server.bind(format!("shm://{}", path.0.display()).as_str()).await.unwrap());
+    let options = ConnectOptions {
+        connect_timeout: Duration::from_secs(5),
+        shm: shm(3 << 20),
+        ..ConnectOptions::default()
+    };
+    let builder = ClientBuilder::new("probe").address(format!("shm://{}", path.0.display()).as_str());
+    let client: ProbeClient = builder.limits(limits()).connect_options(options).build();
+    let text = "longest ".repeat(1_000_000);
+    assert!(client.call("echo", &text).await.unwrap() == text);
+    // Other tests share memory with the defaults meanwhile.
+    let sizes = shared_files();
+    for arena_max in [3 << 20, 6 << 20] {
+        let about = arena_max * 3 / 4..arena_max + (1 << 19);
+        assert!(sizes.iter().any(|size| about.contains(size)), "{arena_max} of {sizes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let path = SocketPath::new("silent");
+    let _silent = std::os::unix::net::UnixListener::bind(&path.0).unwrap();
+    let mut limits = limits();
+    limits.handshake_timeout = Duration::from_millis(50);
+    let builder = ClientBuilder::new("probe").address(format!("shm://{}", path.0.display()).as_str());
+    let client: ProbeClient = builder.limits(limits).rpc_timeout(Duration::from_secs(10)).pingpong().build();
+    let failed = client.call("echo", "x").await.unwrap_err();
+    assert!(format!("{failed:?}").contains("handshake within 50ms"), "{failed:?}");
+}
+
+/// Calls over a connection whose ends trust each other, or one of them does, and replies that are kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replies_of_trusted_connections_outlive_them() {
+    // SAFETY: both ends are this program.
+    let trust = unsafe { ShmTrust::full() };
+    for (name, [at_client, at_server]) in
+        [("both", [trust; 2]), ("client", [trust, ShmTrust::none()]), ("server", [ShmTrust::none(), trust])]
+    {
+        let path = SocketPath::new(&format!("trust-{name}"));
+        let shm = |trust| ShmOptions { trust, leased_max: 2 << 20, ..ShmOptions::default() };
+        let options = ListenOptions { shm: shm(at_server), ..ListenOptions::default() };
+        let server = Server::new().limits(limits()).listen_options(options).add_service(Probe::default());
+        let server = server.bind(format!("shm://{}", path.0.display()).as_str()).await.unwrap();
+        let running = Running::start(server);
+        let options = ConnectOptions {
+            connect_timeout: Duration::from_secs(5),
+            shm: shm(at_client),
+            ..ConnectOptions::default()
+        };
+        let client = ClientBuilder::new("probe").address(format!("shm://{}", path.0.display()).as_str());
+        let client = client.limits(limits()).connect_options(options).rpc_timeout(Duration::from_secs(10));
+        let client: ProbeClient = client.mux(1).build();
+        let mut kept = Vec::new();
+        for number in 0..200 {
+            let text = format!("{number}").repeat([10, 2_000, 20_000][number % 3]);
+            kept.push((client.call("echo", &text).await.unwrap(), text));
+        }
+        drop((client, running));
+        for (reply, text) in kept {
+            assert!(reply == text, "{name}");
+        }
+    }
 }

@@ -340,9 +340,23 @@ async fn a_session_that_is_not_made() {
     check_time("handshake_timeout", began);
 }
 
-#[cfg(not(feature = "tls"))]
+/// A session through shared memory instead.
+#[cfg(all(not(feature = "tls"), target_os = "linux"))]
 async fn a_session_that_is_not_made() {
-    eprintln!("SKIPPED: handshake_timeout is tested with the feature tls");
+    let path = std::env::temp_dir().join(format!("volo-limits-{}", std::process::id()));
+    let limits = Limits { handshake_timeout: LIMIT, ..Limits::default() };
+    let server = Server::new().limits(limits).add_service(Probe::default());
+    let _running = Running::start(server.bind(format!("shm://{}", path.display()).as_str()).await.unwrap());
+    let mut stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+    let began = Instant::now();
+    let _ = stream.read(&mut [0; 64]).await;
+    check_time("handshake_timeout", began);
+    let _ = std::fs::remove_file(path);
+}
+
+#[cfg(not(any(feature = "tls", target_os = "linux")))]
+async fn a_session_that_is_not_made() {
+    eprintln!("SKIPPED: handshake_timeout is tested with the feature tls, or on Linux");
 }
 
 async fn a_header_that_stalls() {

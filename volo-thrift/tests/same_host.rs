@@ -35,6 +35,7 @@ use volo_core::{
         retry::RetryConfig,
         trace::{Stats, TraceLayer, stats_fn},
     },
+    net::{ConnectOptions, ListenOptions, ShmOptions, ShmSpin},
 };
 use volo_thrift::{
     ClientBuilder, Server,
@@ -158,6 +159,45 @@ async fn calls_go_over_to_what_is_best() {
         server.stop().await;
         assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0, "the socket goes with the server");
     }
+}
+
+/// Sizes of the shared memory files that this process holds open.
+fn shared_files() -> Vec<u64> {
+    let files = fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let is_shared = fs::read_link(&path).ok()?.to_string_lossy().contains("memfd:volo-shm");
+        is_shared.then(|| Some(fs::metadata(&path).ok()?.len()))?
+    });
+    files.collect()
+}
+
+#[tokio::test]
+async fn settings_and_statistics_of_both_ends_follow() {
+    let directory = Directory::new();
+    let shm = |arena_max| ShmOptions { spin: ShmSpin::Off, arena_max, ..ShmOptions::default() };
+    let seen: Arc<Mutex<Vec<Option<&'static str>>>> = Arc::default();
+    let noted = seen.clone();
+    let server = Server::new()
+        .listen_options(ListenOptions { shm: shm(6 << 20), ..ListenOptions::default() })
+        .tracer(stats_fn(move |stats: &Stats<'_>| noted.lock().unwrap().push(stats.transport())));
+    let server = Running::start(server.same_host(&directory.0), "127.0.0.1:0").await;
+    let options = ConnectOptions {
+        connect_timeout: Duration::from_secs(5),
+        shm: shm(3 << 20),
+        ..ConnectOptions::default()
+    };
+    let builder = client_of(server.address.clone()).connect_options(options);
+    let watched = Watched::new(builder.same_host(&directory.0));
+    watched.until(BEST).await;
+    // Other tests share memory with the defaults meanwhile.
+    let sizes = shared_files();
+    for arena_max in [3 << 20, 6 << 20] {
+        let about = arena_max * 3 / 4..arena_max + (1 << 19);
+        assert!(sizes.iter().any(|size| about.contains(size)), "{arena_max} of {sizes:?}");
+    }
+    server.stop().await;
+    let seen = seen.lock().unwrap();
+    assert_eq!((seen[0], seen.last()), (Some("tcp"), Some(&Some(BEST))), "the server knows it, too");
 }
 
 #[tokio::test]

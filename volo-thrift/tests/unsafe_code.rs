@@ -3,15 +3,20 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-const INVENTORY: [(&str, &str); 10] = [
+const INVENTORY: [(&str, &str); 15] = [
     ("volo-core/src/span/mod.rs", "the span that encoders write into"),
     ("volo-core/src/span/cursor.rs", "the position in it, and its stores"),
     ("volo-core/src/span/out.rs", "the buffer that lends it"),
     ("volo-core/src/net/shm/sys.rs", "mappings of shared memory"),
     ("volo-core/src/net/shm/memory.rs", "what is read from and written to them"),
+    ("volo-core/src/net/shm/lease.rs", "messages that are read where the peer wrote them"),
+    ("volo-core/src/net/options.rs", "the promise that this asks for"),
+    ("volo-core/tests/conformance/end.rs", "a test that gives it"),
     ("volo-thrift/src/protocol/input.rs", "the bytes that decoders read"),
     ("volo-thrift/src/protocol/bulk.rs", "lists of numbers, many at a time"),
+    ("volo-thrift/tests/client_shm.rs", "another"),
     ("volo-thrift/src/fuzz/memory.rs", "an allocator that counts, in tests and fuzz targets"),
+    ("benchmark/torture/src/shm/fork.rs", "a fork that lives beside its parent"),
     ("benchmark/torture/src/shm/memory.rs", "the mappings of a peer that lies"),
     ("benchmark/heap-meter/src/lib.rs", "an allocator that counts, in tests and benchmarks"),
 ];

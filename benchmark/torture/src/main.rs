@@ -104,7 +104,7 @@ fn main() -> ExitCode {
         Some(role::PLAIN) => role::serve_plainly(),
         Some(role::CLIENT) => role::call(words),
         #[cfg(target_os = "linux")]
-        Some(shm::STRANGER) => shm::intrude(words),
+        Some(word) if shm::is_role(word) => shm::play(word, words),
         _ => run(&Args::parse()),
     };
     match done {

@@ -52,12 +52,18 @@ pub struct Server {
 impl Process {
     /// Starts this program in `role`; at most `descriptors` may be open in it, if given.
     pub fn start(role: &str, words: &[String], descriptors: Option<u32>) -> Result<Self, BoxError> {
+        let ready = descriptors.map(|limit| format!("ulimit -n {limit}"));
+        Process::start_within(ready.as_deref(), role, words)
+    }
+
+    /// Starts this program in `role`, from a shell that has done `ready` before, if given.
+    pub fn start_within(ready: Option<&str>, role: &str, words: &[String]) -> Result<Self, BoxError> {
         let program: PathBuf = std::env::current_exe()?;
-        let mut command = match descriptors {
+        let mut command = match ready {
             None => Command::new(&program),
-            Some(limit) => {
+            Some(ready) => {
                 let mut shell = Command::new("sh");
-                shell.arg("-c").arg(format!("ulimit -n {limit}; exec \"$0\" \"$@\"")).arg(&program);
+                shell.arg("-c").arg(format!("{ready} && exec \"$0\" \"$@\"")).arg(&program);
                 shell
             }
         };

@@ -154,7 +154,6 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, shape: &Shape<'_>, names: &[S
     let [binary, compact] = scope.graph.min(scope.model, shape.fields);
     text.blank();
     text.open(format!("impl rt::Value for {} {{", shape.name));
-    text.line("const TYPE: rt::Type = rt::Type::Struct;");
     text.line(format!("const MIN: [usize; 2] = [{binary}, {compact}];"));
     write_recursive(scope, text, shape.fields);
     write_size(text, shape, names);

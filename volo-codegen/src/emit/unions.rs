@@ -68,7 +68,6 @@ fn write_value(scope: &Scope<'_>, text: &mut Text, id: StructId, arms: &[String]
     let arms: Vec<(&Field, &String)> = item.fields.iter().zip(arms).collect();
     text.blank();
     text.open(format!("impl rt::Value for {} {{", scope.names.structs[id.index()]));
-    text.line("const TYPE: rt::Type = rt::Type::Struct;");
     text.line("const MIN: [usize; 2] = [1, 1];");
     write_recursive(scope, text, &item.fields);
 

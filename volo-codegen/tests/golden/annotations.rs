@@ -14,7 +14,6 @@ pub mod golden {
         }
 
         impl rt::Value for Inner {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -63,7 +62,6 @@ pub mod golden {
         }
 
         impl rt::Value for Annotated {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -117,7 +115,6 @@ pub mod golden {
         }
 
         impl rt::Value for Ordered {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -154,7 +151,6 @@ pub mod golden {
         }
 
         impl rt::Value for Shared {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
@@ -193,7 +189,6 @@ pub mod golden {
         }
 
         impl rt::Value for NewName {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -225,7 +220,6 @@ pub mod golden {
         }
 
         impl rt::Value for Failure {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

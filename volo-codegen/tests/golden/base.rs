@@ -104,7 +104,6 @@ pub mod golden {
         pub struct BasePingArgs {}
 
         impl rt::Value for BasePingArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -130,7 +129,6 @@ pub mod golden {
         }
 
         impl rt::Value for BaseAuditArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -179,7 +177,6 @@ pub mod golden {
         }
 
         impl rt::Value for Page {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -205,7 +202,6 @@ pub mod golden {
         }
 
         impl rt::Value for Denied {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

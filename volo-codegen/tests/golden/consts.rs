@@ -23,7 +23,6 @@ pub mod golden {
         }
 
         impl rt::Value for Point {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -154,7 +153,6 @@ pub mod golden {
         }
 
         impl rt::Value for Page {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -180,7 +178,6 @@ pub mod golden {
         }
 
         impl rt::Value for Denied {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

@@ -47,7 +47,6 @@ pub mod golden {
         }
 
         impl rt::Value for Offering {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -136,7 +135,6 @@ pub mod golden {
         }
 
         impl rt::Value for Price {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [19, 12];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -194,7 +192,6 @@ pub mod golden {
         }
 
         impl rt::Value for Renamed {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -249,7 +246,6 @@ pub mod golden {
         }
 
         impl rt::Value for Choice {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
@@ -301,7 +297,6 @@ pub mod golden {
         }
 
         impl rt::Value for Odd {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
@@ -339,7 +334,6 @@ pub mod golden {
         pub struct Nothing {}
 
         impl rt::Value for Nothing {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -364,7 +358,6 @@ pub mod golden {
         }
 
         impl rt::Value for Failed {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -489,7 +482,6 @@ pub mod golden {
         }
 
         impl rt::Value for ShopFindArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

@@ -17,7 +17,6 @@ pub mod golden {
         }
 
         impl rt::Value for Item {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [8, 3];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -65,7 +64,6 @@ pub mod golden {
         }
 
         impl rt::Value for Part {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -102,7 +100,6 @@ pub mod golden {
         }
 
         impl rt::Value for Nothing {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -126,7 +123,6 @@ pub mod golden {
         }
 
         impl rt::Value for Gone {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -170,7 +166,6 @@ pub mod golden {
         }
 
         impl rt::Value for Either {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
@@ -286,7 +281,6 @@ pub mod golden {
         }
 
         impl rt::Value for StoreLoadArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

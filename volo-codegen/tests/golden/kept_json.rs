@@ -20,7 +20,6 @@ pub mod golden {
         }
 
         impl rt::Value for Kept {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

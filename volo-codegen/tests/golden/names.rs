@@ -15,7 +15,6 @@ pub mod golden {
             }
 
             impl rt::Value for Option {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -43,7 +42,6 @@ pub mod golden {
             }
 
             impl rt::Value for Result {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -71,7 +69,6 @@ pub mod golden {
             }
 
             impl rt::Value for String {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -101,7 +98,6 @@ pub mod golden {
             }
 
             impl rt::Value for Vec {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -130,7 +126,6 @@ pub mod golden {
             }
 
             impl rt::Value for Box {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
                 const RECURSIVE: bool = true;
 
@@ -168,7 +163,6 @@ pub mod golden {
             }
 
             impl rt::Value for Default {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -196,7 +190,6 @@ pub mod golden {
             }
 
             impl rt::Value for Clone {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -222,7 +215,6 @@ pub mod golden {
             pub struct Send {}
 
             impl rt::Value for Send {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -245,7 +237,6 @@ pub mod golden {
             pub struct Sync {}
 
             impl rt::Value for Sync {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -268,7 +259,6 @@ pub mod golden {
             pub struct From {}
 
             impl rt::Value for From {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -299,7 +289,6 @@ pub mod golden {
             }
 
             impl rt::Value for Some {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -354,7 +343,6 @@ pub mod golden {
             }
 
             impl rt::Value for None {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
@@ -407,7 +395,6 @@ pub mod golden {
             }
 
             impl rt::Value for Keyword {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -472,7 +459,6 @@ pub mod golden {
             }
 
             impl rt::Value for EchoServiceEchoArgs {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -500,7 +486,6 @@ pub mod golden {
             }
 
             impl rt::Value for EchoServiceClient {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -529,7 +514,6 @@ pub mod golden {
             }
 
             impl rt::Value for TMF {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -557,7 +541,6 @@ pub mod golden {
             }
 
             impl rt::Value for SnakeCaseName_ {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -585,7 +568,6 @@ pub mod golden {
             }
 
             impl rt::Value for SnakeCaseName {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -613,7 +595,6 @@ pub mod golden {
             }
 
             impl rt::Value for H {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -639,7 +620,6 @@ pub mod golden {
             pub struct Lower {}
 
             impl rt::Value for Lower {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -664,7 +644,6 @@ pub mod golden {
             }
 
             impl rt::Value for Oops {
-                const TYPE: rt::Type = rt::Type::Struct;
                 const MIN: [usize; 2] = [1, 1];
 
                 fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

@@ -18,7 +18,6 @@ pub mod golden {
         }
 
         impl rt::Value for Item {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [8, 3];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -52,7 +51,6 @@ pub mod golden {
         }
 
         impl rt::Value for NotFound {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -254,7 +252,6 @@ pub mod golden {
         }
 
         impl rt::Value for CatalogueRetrieveItemArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -296,7 +293,6 @@ pub mod golden {
         }
 
         impl rt::Value for CatalogueListItemsArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -341,7 +337,6 @@ pub mod golden {
         }
 
         impl rt::Value for CatalogueSoldArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -368,7 +363,6 @@ pub mod golden {
         pub struct CatalogueNothingArgs {}
 
         impl rt::Value for CatalogueNothingArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -646,7 +640,6 @@ pub mod golden {
         }
 
         impl rt::Value for AQuiteLongServiceNameForTheSakeOfLineBreaksAQuiteLongMethodNameArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -689,7 +682,6 @@ pub mod golden {
         pub struct AQuiteLongServiceNameForTheSakeOfLineBreaksShortArgs {}
 
         impl rt::Value for AQuiteLongServiceNameForTheSakeOfLineBreaksShortArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -810,7 +802,6 @@ pub mod golden {
         pub struct BasePingArgs {}
 
         impl rt::Value for BasePingArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -836,7 +827,6 @@ pub mod golden {
         }
 
         impl rt::Value for BaseAuditArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -885,7 +875,6 @@ pub mod golden {
         }
 
         impl rt::Value for Page {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -911,7 +900,6 @@ pub mod golden {
         }
 
         impl rt::Value for Denied {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

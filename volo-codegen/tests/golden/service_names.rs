@@ -14,7 +14,6 @@ pub mod golden {
         }
 
         impl rt::Value for Option {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -42,7 +41,6 @@ pub mod golden {
         }
 
         impl rt::Value for Result {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -70,7 +68,6 @@ pub mod golden {
         }
 
         impl rt::Value for Clone {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -96,7 +93,6 @@ pub mod golden {
         pub struct Send {}
 
         impl rt::Value for Send {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -119,7 +115,6 @@ pub mod golden {
         pub struct Sync {}
 
         impl rt::Value for Sync {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -142,7 +137,6 @@ pub mod golden {
         pub struct From {}
 
         impl rt::Value for From {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -167,7 +161,6 @@ pub mod golden {
         }
 
         impl rt::Value for EchoServiceEchoArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -195,7 +188,6 @@ pub mod golden {
         }
 
         impl rt::Value for EchoServiceClient {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -223,7 +215,6 @@ pub mod golden {
         }
 
         impl rt::Value for H {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -251,7 +242,6 @@ pub mod golden {
         }
 
         impl rt::Value for Oops {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -480,7 +470,6 @@ pub mod golden {
         }
 
         impl rt::Value for EchoServiceEchoArgs_ {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -521,7 +510,6 @@ pub mod golden {
         pub struct EchoServiceCloneArgs {}
 
         impl rt::Value for EchoServiceCloneArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -551,7 +539,6 @@ pub mod golden {
         }
 
         impl rt::Value for EchoServiceCallArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -584,7 +571,6 @@ pub mod golden {
         }
 
         impl rt::Value for EchoServiceSendArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -620,7 +606,6 @@ pub mod golden {
         }
 
         impl rt::Value for EchoServiceFromNumberArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -675,7 +660,6 @@ pub mod golden {
         pub struct EchoServiceWithCalloptArgs {}
 
         impl rt::Value for EchoServiceWithCalloptArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -702,7 +686,6 @@ pub mod golden {
         pub struct EchoServiceBrandNewArgs {}
 
         impl rt::Value for EchoServiceBrandNewArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {

@@ -22,7 +22,6 @@ pub mod golden {
         }
 
         impl rt::Value for Page {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -48,7 +47,6 @@ pub mod golden {
         }
 
         impl rt::Value for Denied {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

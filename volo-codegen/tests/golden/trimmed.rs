@@ -17,7 +17,6 @@ pub mod golden {
         }
 
         impl rt::Value for Used {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -53,7 +52,6 @@ pub mod golden {
         }
 
         impl rt::Value for Touched {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -80,7 +78,6 @@ pub mod golden {
         }
 
         impl rt::Value for Inner {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -105,7 +102,6 @@ pub mod golden {
         }
 
         impl rt::Value for OfConst {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -130,7 +126,6 @@ pub mod golden {
         pub struct Gone {}
 
         impl rt::Value for Gone {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -232,7 +227,6 @@ pub mod golden {
         pub struct FinderFindArgs {}
 
         impl rt::Value for FinderFindArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -276,7 +270,6 @@ pub mod golden {
         }
 
         impl rt::Value for Page {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

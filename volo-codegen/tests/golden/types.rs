@@ -47,7 +47,6 @@ pub mod golden {
         }
 
         impl rt::Value for Price {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [19, 12];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -75,7 +74,6 @@ pub mod golden {
         pub struct Empty {}
 
         impl rt::Value for Empty {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -109,7 +107,6 @@ pub mod golden {
         }
 
         impl rt::Value for Scalars {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -182,7 +179,6 @@ pub mod golden {
         }
 
         impl rt::Value for Optionals {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -245,7 +241,6 @@ pub mod golden {
         }
 
         impl rt::Value for Required {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [49, 21];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -302,7 +297,6 @@ pub mod golden {
         }
 
         impl rt::Value for Containers {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -363,7 +357,6 @@ pub mod golden {
         }
 
         impl rt::Value for Keys {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -412,7 +405,6 @@ pub mod golden {
         }
 
         impl rt::Value for Key {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -447,7 +439,6 @@ pub mod golden {
         }
 
         impl rt::Value for Inner {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -476,7 +467,6 @@ pub mod golden {
         }
 
         impl rt::Value for Node {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -517,7 +507,6 @@ pub mod golden {
         }
 
         impl rt::Value for Ping {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -545,7 +534,6 @@ pub mod golden {
         }
 
         impl rt::Value for Pong {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -586,7 +574,6 @@ pub mod golden {
         }
 
         impl rt::Value for Choice {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -632,7 +619,6 @@ pub mod golden {
         }
 
         impl rt::Value for Nested {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -669,7 +655,6 @@ pub mod golden {
         }
 
         impl rt::Value for Value {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -718,7 +703,6 @@ pub mod golden {
         }
 
         impl rt::Value for Preset {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
@@ -758,7 +742,6 @@ pub mod golden {
         }
 
         impl rt::Value for NotFound {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -794,7 +777,6 @@ pub mod golden {
         }
 
         impl rt::Value for Plain {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -871,7 +853,6 @@ pub mod golden {
         }
 
         impl rt::Value for Defaults {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -970,7 +951,6 @@ pub mod golden {
         }
 
         impl rt::Value for Mixed {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -1024,7 +1004,6 @@ pub mod golden {
         }
 
         impl rt::Value for Common {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, sizer: &mut S) -> usize {
@@ -1065,7 +1044,6 @@ pub mod golden {
         }
 
         impl rt::Value for Big {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
             const RECURSIVE: bool = true;
 
@@ -1134,7 +1112,6 @@ pub mod golden {
         }
 
         impl rt::Value for Complex {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -1325,7 +1302,6 @@ pub mod golden {
         }
 
         impl rt::Value for LintsComplexArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -1368,7 +1344,6 @@ pub mod golden {
         pub struct LintsFromThisArgs {}
 
         impl rt::Value for LintsFromThisArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -1392,7 +1367,6 @@ pub mod golden {
         pub struct LintsIntoThatArgs {}
 
         impl rt::Value for LintsIntoThatArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -1416,7 +1390,6 @@ pub mod golden {
         pub struct LintsToItArgs {}
 
         impl rt::Value for LintsToItArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -1440,7 +1413,6 @@ pub mod golden {
         pub struct LintsIsItArgs {}
 
         impl rt::Value for LintsIsItArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -1464,7 +1436,6 @@ pub mod golden {
         pub struct LintsNewArgs {}
 
         impl rt::Value for LintsNewArgs {
-            const TYPE: rt::Type = rt::Type::Struct;
             const MIN: [usize; 2] = [1, 1];
 
             fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {

@@ -2,7 +2,8 @@
 //!
 //! An idle connection holds no buffer. Each poll leases the one of its worker thread, reads, and gives it back
 //! when nothing is left or the connection has to wait. What then remains of a frame moves to the connection:
-//! memory follows the bytes received, never a length the peer announced.
+//! memory follows the bytes received, never a length the peer announced alone. Up to [`LARGE`] it is at most twice
+//! what was received, beyond that at most [`LARGE_FACTOR`] times, so that a large frame is not copied over and over.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -24,6 +25,12 @@ const READ_BUFFER: usize = 64 * 1024;
 
 /// The largest partial frame that is copied into the worker's buffer again when more of it arrives.
 const PARTIAL_SMALL: usize = 4 * 1024;
+
+/// Bytes received of one frame that show that its length is meant.
+const LARGE: usize = 1 << 20;
+
+/// How many times as much memory as was received a frame may have whose length is meant.
+const LARGE_FACTOR: usize = 16;
 
 /// Less room than this is not worth a read.
 const READ_MIN: usize = 4 * 1024;
@@ -66,6 +73,12 @@ impl Input {
     /// Received bytes that are not yielded yet.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// What has to be counted for them: they take at most twice as much memory.
+    pub(super) fn held(&self) -> usize {
+        let len = self.bytes.len();
+        if self.leased { len } else { len.max(self.bytes.capacity() / 2) }
     }
 
     /// Whether the stream is open as far as is known, with nothing received on it.
@@ -233,11 +246,12 @@ impl Input {
         self.bytes = larger;
     }
 
-    /// The whole frame if its length is known, but never more than twice what was received.
+    /// The whole frame if its length is known, but never more than what was received allows.
     fn capacity_wanted(&self) -> usize {
-        let twice = 2 * self.bytes.len();
-        let known = self.need >= self.bytes.len() + READ_MIN;
-        if known { self.need.min(twice) } else { twice }
+        let len = self.bytes.len();
+        let known = self.need >= len + READ_MIN;
+        let factor = if known && len >= LARGE { LARGE_FACTOR } else { 2 };
+        if known { self.need.min(factor * len) } else { factor * len }
     }
 
     fn give_back(&mut self) {
@@ -371,6 +385,23 @@ mod tests {
         assert_eq!(memory.capacity(), 1_000_004);
         let Poll::Ready(Ok(Some(small))) = poll(&mut input, &mut script, true) else { panic!() };
         assert_eq!(small, frame(6, 3));
+    }
+
+    #[test]
+    fn a_frame_whose_length_is_meant_is_given_room_and_counted() {
+        let length = 40 << 20;
+        let start = [&(length as u32).to_be_bytes()[..], &vec![7; LARGE - 5]].concat();
+        let (mut input, mut script) =
+            (Input::default(), script(&[&start, &[], &[7], &[], &vec![7; LARGE], &[]]));
+        assert!(poll(&mut input, &mut script, true).is_pending());
+        assert_eq!((input.len(), input.held()), (LARGE - 1, LARGE - 1), "until then it is at most doubled");
+        for _ in 0..2 {
+            assert!(poll(&mut input, &mut script, true).is_pending());
+            let (received, memory) = (input.len(), input.bytes.capacity());
+            assert!(memory <= LARGE_FACTOR * received, "{memory} bytes for {received}");
+            assert_eq!(input.held(), received.max(memory / 2));
+        }
+        assert_eq!(input.held(), LARGE_FACTOR * LARGE / 2);
     }
 
     #[test]

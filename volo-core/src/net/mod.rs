@@ -8,7 +8,7 @@ mod listen;
 mod mem;
 mod options;
 mod output;
-#[cfg(unix)]
+#[cfg_attr(not(unix), path = "private_elsewhere.rs")]
 mod private;
 #[cfg(target_os = "linux")]
 mod shm;
@@ -26,15 +26,14 @@ use std::{
 
 use bytes::Bytes;
 
-#[cfg(unix)]
-pub use self::private::{private_directory, remove_stale_sockets};
 pub use self::{
     listen::Listener,
     mem::mem_pair,
     options::{
-        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, TcpOptions,
-        TlsClient, TlsServer,
+        ConnectOptions, LinkOptions, ListenOptions, MemOptions, Pem, ShmOptions, ShmSpin, ShmTrust,
+        TcpOptions, TlsClient, TlsServer,
     },
+    private::{private_directory, remove_stale_sockets},
 };
 use crate::{
     Address, Peer, Result, Size, Span,
@@ -71,6 +70,11 @@ async fn connect_by_kind(address: &Address, options: &ConnectOptions) -> Result<
     }
 }
 
+/// Whether this system has memory that two processes can share without trusting each other.
+pub const fn has_shm() -> bool {
+    cfg!(target_os = "linux")
+}
+
 #[cfg(any(not(target_os = "linux"), not(feature = "tls")))]
 fn unsupported(address: &Address, needed: &str) -> crate::Error {
     crate::Error::new(crate::ErrorKind::Config, format!("{address} needs {needed}"))
@@ -95,6 +99,11 @@ impl Profile {
     pub(crate) fn new(transport: &'static str, link_min: usize, message_max: usize, peer: Peer) -> Self {
         let peer = Peer { transport: Some(transport), ..peer };
         Profile { transport, link_min, message_max, peer }
+    }
+
+    /// Whether bytes come as they were sent or not at all.
+    pub fn is_intact(&self) -> bool {
+        matches!(self.transport, "mem" | "shm" | "tls")
     }
 }
 
@@ -161,6 +170,12 @@ pub trait Link: Send {
     /// Received bytes not yielded yet: once [`Link::poll_recv`] is pending, those of a frame that is not whole yet.
     /// Tells a peer that stalls in a frame from an idle one.
     fn partial(&self) -> usize;
+
+    /// What has to be counted for those where memory is limited: they take at most twice as much. More than their
+    /// number when room was made for the rest of a large frame.
+    fn held(&self) -> usize {
+        self.partial()
+    }
 
     /// Whether an idle connection is still usable: open, with nothing unread or unsent on it. Answers from cached
     /// readiness, without a system call unless the peer did something. A `false` is final: drop the connection.

@@ -9,7 +9,7 @@ use std::{
 
 use faststr::FastStr;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, runtime::memory_max};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -256,7 +256,8 @@ impl TlsServer {
 }
 /// Settings of a connection through shared memory.
 ///
-/// Nothing that the peer writes is believed: messages are copied out once and then checked.
+/// Nothing that the peer writes is believed: messages are copied out once and then checked. Only if both ends ask for it
+/// ([`ShmTrust`]) do they trust each other with the bytes of large messages.
 #[derive(Clone, Debug)]
 pub struct ShmOptions {
     /// How an end with nothing to do waits.
@@ -264,10 +265,14 @@ pub struct ShmOptions {
     /// The most memory for messages that a connection takes in each direction, reserved but not used at once.
     /// Messages for which there is none left go through the ring, in pieces.
     pub arena_max: usize,
-    /// The most memory for messages that all connections of the process together take.
+    /// The most memory for messages that all connections of the process together take: 256 MiB, or a quarter of what
+    /// the process may use if that is less. Beyond the limit of its control group, the kernel would end the process.
     pub process_max: usize,
-    /// Within which the two ends must have agreed on the memory.
-    pub handshake_timeout: Duration,
+    /// Whether the peer is trusted with the bytes of messages.
+    pub trust: ShmTrust,
+    /// With trust, so many bytes of received messages may stay in shared memory while they are in use; beyond that,
+    /// messages are copied out as without trust.
+    pub leased_max: usize,
 }
 
 impl Default for ShmOptions {
@@ -275,9 +280,56 @@ impl Default for ShmOptions {
         ShmOptions {
             spin: ShmSpin::Adaptive,
             arena_max: 24 << 20,
-            process_max: 256 << 20,
-            handshake_timeout: Duration::from_secs(5),
+            process_max: (memory_max() / 4).min(256 << 20),
+            trust: ShmTrust::none(),
+            leased_max: 12 << 20,
         }
+    }
+}
+
+/// Whether the process at the other end of shared memory is trusted with the bytes of messages.
+///
+/// Without trust (the default) a received message is copied out of shared memory, once, before anything reads it: the
+/// peer may write there what it likes, when it likes. With the trust of both ends, a message of more than 2 KiB is read
+/// where the peer wrote it, for as long as anything refers to it, and a reply goes into the memory of its request;
+/// neither is copied. If either end doesn't ask for it, the connection is one without trust.
+///
+/// ```
+/// use volo_core::net::{ShmOptions, ShmTrust};
+///
+/// // SAFETY: both ends are this program, and the socket is in a directory that only its user may enter.
+/// let options = ShmOptions { trust: unsafe { ShmTrust::full() }, ..ShmOptions::default() };
+/// assert!(options.trust.is_full());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShmTrust(bool);
+
+impl ShmTrust {
+    /// The peer is not trusted.
+    pub const fn none() -> Self {
+        ShmTrust(false)
+    }
+
+    /// The peer is trusted.
+    ///
+    /// Trust is in what the other process does, bugs included. It still can't make this one read or write outside of
+    /// the shared memory, give back a piece of it twice or announce an impossible length: that stays checked.
+    ///
+    /// # Safety
+    /// Every process that can be at the other end (the kernel only lets those of the same user) and asks for trust, too,
+    /// must keep the rules of this crate: it writes into shared memory only what it holds, so never a message that it
+    /// has sent and not got back. Whatever else it writes changes bytes while there are references to them, which is
+    /// undefined behaviour here: a text whose UTF-8 was checked is no longer valid, a length is not the one that was
+    /// checked. A process that another user could make do that, by a debugger or by a bug that lets it write at will,
+    /// isn't to be trusted.
+    #[allow(unsafe_code, reason = "a promise is asked for; nothing unsafe is done here")]
+    pub const unsafe fn full() -> Self {
+        ShmTrust(true)
+    }
+
+    /// Whether the peer is trusted.
+    pub const fn is_full(self) -> bool {
+        self.0
     }
 }
 
@@ -286,7 +338,7 @@ impl Default for ShmOptions {
 pub enum ShmSpin {
     /// Sleeps at once: no processor time while waiting, some 5 to 50 µs to be woken.
     Off,
-    /// Looks for up to 50 µs before it sleeps, as long as that tends to pay; never while the other end runs on the
+    /// Looks for 50 µs before it sleeps, up to 200 where waits were that long lately, as long as that tends to pay; never while the other end runs on the
     /// same processor, and one thread of the process at a time.
     #[default]
     Adaptive,

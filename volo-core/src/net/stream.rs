@@ -120,6 +120,10 @@ impl<S: Stream> Link for StreamLink<S> {
         self.input.len()
     }
 
+    fn held(&self) -> usize {
+        self.input.held()
+    }
+
     fn idle_ok(&mut self) -> bool {
         if !self.input.is_idle() || !self.output.is_idle() {
             return false;

@@ -1,12 +1,16 @@
-//! The share of processor time that the process's control group may use.
+//! The share of processor time and the memory that the process's control group may use.
 //!
-//! Version 2 has it in `cpu.max` ("QUOTA PERIOD", in microseconds, or "max PERIOD") of the group and of each of its
-//! parents, version 1 in `cpu.cfs_quota_us` (-1: none) and `cpu.cfs_period_us` of the group in the `cpu` hierarchy.
+//! Version 2 has them in `cpu.max` ("QUOTA PERIOD", in microseconds, or "max PERIOD") and `memory.max` (bytes, or "max")
+//! of the group and of each of its parents; version 1 in `cpu.cfs_quota_us` (-1: none) and `cpu.cfs_period_us` of the
+//! group in the `cpu` hierarchy, and in `memory.limit_in_bytes` (none is a huge number) of the one in `memory`.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+/// Where the hierarchies are mounted.
+const ROOT: &str = "/sys/fs/cgroup";
 
 /// Processor time per period, both in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,37 +39,79 @@ impl Quota {
 /// The tightest quota of the process's control group and its parents; `None` without one.
 pub(super) fn quota() -> Option<Quota> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    find(&groups, Path::new("/sys/fs/cgroup"), |path| fs::read_to_string(path).ok())
+    find_quota(&groups, Path::new(ROOT), read_file)
 }
 
-/// The same for the text of `/proc/self/cgroup`, the place where the hierarchies are mounted and a way to read files.
-fn find(groups: &str, root: &Path, read: impl Fn(&Path) -> Option<String>) -> Option<Quota> {
-    let mut quotas = Vec::new();
-    for line in groups.lines() {
-        let mut parts = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(group)) = (parts.next(), parts.next(), parts.next()) else {
-            continue;
-        };
-        if controllers.is_empty() {
-            quotas
-                .extend(folders(root, group).filter_map(|folder| parse_max(&read(&folder.join("cpu.max"))?)));
-        } else if controllers.split(',').any(|controller| controller == "cpu") {
-            let mount = root.join(controllers);
-            let mount =
-                if read(&mount.join("cpu.cfs_period_us")).is_some() { mount } else { root.join("cpu") };
-            quotas.extend(folders(&mount, group).filter_map(|folder| {
-                let number = |name| read(&folder.join(name))?.trim().parse::<u64>().ok();
-                checked(number("cpu.cfs_quota_us")?, number("cpu.cfs_period_us")?)
-            }));
+/// The tightest limit of memory of the process's control group and its parents, in bytes; `None` without one.
+pub(super) fn memory_max() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    find_memory_max(&groups, Path::new(ROOT), read_file)
+}
+
+fn read_file(path: &Path) -> Option<String> {
+    fs::read_to_string(path).ok()
+}
+
+/// A quota for the text of `/proc/self/cgroup`, the place where the hierarchies are mounted and a way to read files.
+fn find_quota(groups: &str, root: &Path, read: impl Fn(&Path) -> Option<String>) -> Option<Quota> {
+    let quotas = folders(groups, root, "cpu", &read).filter_map(|(version, folder)| match version {
+        Version::Two => parse_max(&read(&folder.join("cpu.max"))?),
+        Version::One => {
+            let number = |name| read(&folder.join(name))?.trim().parse::<u64>().ok();
+            checked(number("cpu.cfs_quota_us")?, number("cpu.cfs_period_us")?)
         }
-    }
-    quotas.into_iter().min_by(|a, b| a.processors().total_cmp(&b.processors()))
+    });
+    quotas.min_by(|a, b| a.processors().total_cmp(&b.processors()))
+}
+
+/// The same for a limit of memory.
+fn find_memory_max(groups: &str, root: &Path, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
+    let limits = folders(groups, root, "memory", &read).filter_map(|(version, folder)| {
+        let name = match version {
+            Version::Two => "memory.max",
+            Version::One => "memory.limit_in_bytes",
+        };
+        read(&folder.join(name))?.trim().parse().ok()
+    });
+    limits.min()
+}
+
+/// Which kind of hierarchy a folder is in.
+#[derive(Clone, Copy)]
+enum Version {
+    One,
+    Two,
+}
+
+/// The folders in which `controller` may have files about the process.
+fn folders<'a>(
+    groups: &'a str,
+    root: &'a Path,
+    controller: &'a str,
+    read: &'a impl Fn(&Path) -> Option<String>,
+) -> impl Iterator<Item = (Version, PathBuf)> {
+    let hierarchies = groups.lines().filter_map(move |line| {
+        let mut parts = line.splitn(3, ':');
+        let (_, controllers, group) = (parts.next()?, parts.next()?, parts.next()?);
+        if controllers.is_empty() {
+            return Some((Version::Two, root.to_owned(), group));
+        }
+        if !controllers.split(',').any(|it| it == controller) {
+            return None;
+        }
+        let mount = root.join(controllers);
+        let is_there = read(&mount.join("cgroup.procs")).is_some();
+        Some((Version::One, if is_there { mount } else { root.join(controller) }, group))
+    });
+    hierarchies.flat_map(|(version, mount, group)| {
+        ancestors(&mount, group).into_iter().map(move |folder| (version, folder))
+    })
 }
 
 /// The folders of a group and its parents. In a container the group's own path may not exist, but the root does.
-fn folders(root: &Path, group: &str) -> impl Iterator<Item = PathBuf> {
+fn ancestors(root: &Path, group: &str) -> Vec<PathBuf> {
     let group = Path::new(group.trim_start_matches('/'));
-    group.ancestors().map(move |part| root.join(part)).collect::<Vec<_>>().into_iter()
+    group.ancestors().map(|part| root.join(part)).collect()
 }
 
 /// The text of `cpu.max`.
@@ -92,7 +138,13 @@ mod tests {
     fn quota_of(groups: &str, files: &[(&str, &str)]) -> Option<f64> {
         let files: HashMap<_, _> =
             files.iter().map(|(path, text)| (Path::new(path), text.to_string())).collect();
-        find(groups, Path::new("/cg"), |path| files.get(path).cloned()).map(Quota::processors)
+        find_quota(groups, Path::new("/cg"), |path| files.get(path).cloned()).map(Quota::processors)
+    }
+
+    fn memory_max_of(groups: &str, files: &[(&str, &str)]) -> Option<u64> {
+        let files: HashMap<_, _> =
+            files.iter().map(|(path, text)| (Path::new(path), text.to_string())).collect();
+        find_memory_max(groups, Path::new("/cg"), |path| files.get(path).cloned())
     }
 
     #[test]
@@ -120,7 +172,7 @@ mod tests {
     fn version_one_is_read_where_it_is_mounted() {
         let groups = "12:memory:/docker/a\n4:cpu,cpuacct:/docker/a\n1:name=systemd:/docker/a\n0::/\n";
         let joined = [
-            ("/cg/cpu,cpuacct/cpu.cfs_period_us", "100000"),
+            ("/cg/cpu,cpuacct/cgroup.procs", "1"),
             ("/cg/cpu,cpuacct/docker/a/cpu.cfs_quota_us", "250000\n"),
             ("/cg/cpu,cpuacct/docker/a/cpu.cfs_period_us", "100000\n"),
         ];
@@ -129,6 +181,20 @@ mod tests {
         assert_eq!(quota_of(groups, &alone), Some(0.5));
         let none = [("/cg/cpu/cpu.cfs_quota_us", "-1"), ("/cg/cpu/cpu.cfs_period_us", "100000")];
         assert_eq!(quota_of(groups, &none), None);
+    }
+
+    #[test]
+    fn the_tightest_memory_limit_counts() {
+        let two =
+            [("/cg/memory.max", "max\n"), ("/cg/a/memory.max", "4096"), ("/cg/a/b/memory.max", "9000\n")];
+        assert_eq!(memory_max_of("0::/a/b\n", &two), Some(4096));
+        assert_eq!(memory_max_of("0::/\n", &two), None);
+        let one = [
+            ("/cg/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+            ("/cg/memory/a/memory.limit_in_bytes", "1048576\n"),
+            ("/cg/cpu/memory.limit_in_bytes", "1"),
+        ];
+        assert_eq!(memory_max_of("4:memory:/a\n1:cpu:/\n0::/\n", &one), Some(1_048_576));
     }
 
     #[test]

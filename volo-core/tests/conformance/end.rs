@@ -9,7 +9,7 @@ use bytes::Bytes;
 use volo_core::net::{TlsClient, TlsServer};
 use volo_core::{
     Address, Error, Result, Size,
-    net::{ConnectOptions, Frame, Framer, Link, ListenOptions, Listener, connect},
+    net::{ConnectOptions, Frame, Framer, Link, ListenOptions, Listener, ShmOptions, ShmTrust, connect},
     span::COPY_MAX,
 };
 
@@ -120,20 +120,27 @@ pub(crate) async fn dial(address: Address) -> Result<Box<dyn Link>> {
     let options = ConnectOptions {
         #[cfg(feature = "tls")]
         tls: encryption().0.clone(),
+        shm: shm_options(&address),
         ..ConnectOptions::default()
     };
     connect(&address, &options).await
 }
 
-#[cfg(not(feature = "tls"))]
-fn listen_options(_: &Address) -> ListenOptions {
-    ListenOptions::default()
+fn listen_options(address: &Address) -> ListenOptions {
+    ListenOptions {
+        #[cfg(feature = "tls")]
+        tls: matches!(address, Address::Tls(..)).then(|| encryption().1.clone()),
+        shm: shm_options(address),
+        ..ListenOptions::default()
+    }
 }
 
-#[cfg(feature = "tls")]
-fn listen_options(address: &Address) -> ListenOptions {
-    let tls = matches!(address, Address::Tls(..)).then(|| encryption().1.clone());
-    ListenOptions { tls, ..ListenOptions::default() }
+/// Both ends trust each other where the address says so.
+fn shm_options(address: &Address) -> ShmOptions {
+    let trusted = matches!(address, Address::Shm(path) if path.to_string_lossy().ends_with("-trusted"));
+    // SAFETY: both ends are this program.
+    let trust = if trusted { unsafe { ShmTrust::full() } } else { ShmTrust::none() };
+    ShmOptions { trust, ..ShmOptions::default() }
 }
 
 /// What clients and servers need to trust each other.

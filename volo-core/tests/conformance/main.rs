@@ -69,6 +69,8 @@ any_link!(unix, crate::unique("unix://"));
 any_link!(tls, "tls://127.0.0.1:0".to_owned());
 #[cfg(target_os = "linux")]
 any_link!(shm, crate::unique("shm://"));
+#[cfg(target_os = "linux")]
+any_link!(shm_trusted, crate::unique("shm://") + "-trusted");
 
 mod streams {
     any_stream!(tcp, "127.0.0.1:0".to_owned());

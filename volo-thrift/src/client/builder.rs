@@ -265,6 +265,28 @@ impl<C: ServiceClient> ClientBuilder<C> {
         self
     }
 
+    /// Replaces the settings of connections of every kind, those to servers on this host included; what
+    /// [`ClientBuilder::connect_timeout`] and [`ClientBuilder::tls`] set before is lost. Write buffers and handshakes
+    /// follow [`Limits::write_buffer_max`] and [`Limits::handshake_timeout`]. Servers have
+    /// [`Server::listen_options`](crate::Server::listen_options).
+    ///
+    /// ```
+    /// # use volo_thrift::{Client, ClientBuilder, client::ServiceClient};
+    /// use volo_core::net::{ConnectOptions, ShmOptions, ShmSpin};
+    ///
+    /// # fn build<C: ServiceClient>() -> C {
+    /// let shm = ShmOptions { spin: ShmSpin::Off, arena_max: 4 << 20, ..ShmOptions::default() };
+    /// ClientBuilder::new("catalog")
+    ///     .connect_options(ConnectOptions { shm, ..ConnectOptions::default() })
+    ///     .same_host("/run/shop/near")
+    ///     .build()
+    /// # }
+    /// ```
+    pub fn connect_options(mut self, options: ConnectOptions) -> Self {
+        self.connect = options;
+        self
+    }
+
     /// How addresses like `tls://catalog.example:443` are spoken to; by default the system's roots are trusted, and no
     /// certificate is shown. Needs the feature `tls`.
     pub fn tls(mut self, tls: TlsClient) -> Self {

@@ -13,7 +13,7 @@ use faststr::FastStr;
 use volo_core::{
     Address, Error, ErrorKind, Peer, Request, Result, Stage,
     layers::Setting,
-    net::{ConnectOptions, Link},
+    net::{ConnectOptions, Link, Profile},
 };
 
 use super::{
@@ -31,9 +31,6 @@ use crate::{
 
 /// A peer may send so many messages in a row that answer no call; then the connection is given up.
 const STRAYS_MAX: u32 = 64;
-
-/// Transports whose bytes come as they were sent or not at all.
-const INTACT: [&str; 3] = ["mem", "shm", "tls"];
 
 /// How long the last words of a peer are waited for that takes nothing any more.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -71,10 +68,10 @@ pub(super) enum Checksums {
 
 impl Checksums {
     /// Whether requests carry some over this transport, before anything is known of the peer.
-    fn at_first(self, transport: &str) -> bool {
+    fn at_first(self, profile: &Profile) -> bool {
         match self {
             Checksums::Never => false,
-            Checksums::IfAnswered => !INTACT.contains(&transport),
+            Checksums::IfAnswered => !profile.is_intact(),
             Checksums::Always => true,
         }
     }
@@ -167,7 +164,7 @@ impl<S> Connection<S> {
         settings: Arc<Settings>,
         window: usize,
     ) -> Self {
-        let checksums = settings.checksums.at_first(link.profile().transport);
+        let checksums = settings.checksums.at_first(link.profile());
         Connection {
             peer: Arc::new(Peer { address: address.clone(), ..link.profile().peer.clone() }),
             calls: Calls::new(window),
@@ -383,8 +380,9 @@ impl<S> Connection<S> {
         } else if self.frame_due.is_none() {
             self.frame_due = after(self.settings.times.with(|times| times.frame));
         }
-        self.share.set(partial);
-        if partial > PARTIAL_FREE && self.share.is_exhausted() {
+        let held = self.link.held();
+        self.share.set(held);
+        if held > PARTIAL_FREE && self.share.is_exhausted() {
             return Err(self.share.refusal());
         }
         Ok(())

@@ -28,7 +28,6 @@ pub mod health {
     }
 
     impl rt::Value for HealthCheckRequest {
-        const TYPE: rt::Type = rt::Type::Struct;
         const MIN: [usize; 2] = [1, 1];
 
         fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -55,7 +54,6 @@ pub mod health {
     }
 
     impl rt::Value for HealthCheckResponse {
-        const TYPE: rt::Type = rt::Type::Struct;
         const MIN: [usize; 2] = [8, 3];
 
         fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -162,7 +160,6 @@ pub mod health {
     }
 
     impl rt::Value for HealthHealthCheckArgs {
-        const TYPE: rt::Type = rt::Type::Struct;
         const MIN: [usize; 2] = [1, 1];
 
         fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

@@ -47,6 +47,9 @@ const TURN_BYTES: u64 = 64 << 10;
 /// Replies per flush: with one flush per turn, both ends would take turns instead of working side by side.
 const FLUSH_REPLIES: u32 = 16;
 
+/// Fewer replies are not worth a flush of their own.
+const FLUSH_REPLIES_MIN: u32 = 2;
+
 /// Requests with more bytes are decoded in a task of their own, so that they don't hold up other connections.
 const LARGE_REQUEST: usize = 1 << 20;
 
@@ -82,6 +85,8 @@ pub(super) struct Connection {
     kin: Option<Dialect>,
     peer_ended: bool,
     frames: u64,
+    /// Replies after which the transport is given them before the turn is over.
+    flush_replies: u32,
     /// Calls that are still to be done at their first poll before frames are left where they are.
     streak_left: u8,
     /// The memory of reply headers.
@@ -120,6 +125,7 @@ impl Connection {
             kin: None,
             peer_ended: false,
             frames: 0,
+            flush_replies: FLUSH_REPLIES,
             streak_left: STREAK,
             header: Header::default(),
             share: Share::new(core.budget.clone()),
@@ -139,6 +145,9 @@ impl Connection {
         self.heed_shutdown(cx)?;
         self.answer_finished(cx, &mut turn)?;
         self.take_requests(cx, &mut turn)?;
+        if turn.replies > 0 {
+            self.flush_replies = flush_after(turn.replies);
+        }
         let flushed = self.flush(cx, &mut turn)?;
         self.account_memory(&turn)?;
         if self.advance(cx, &mut turn, flushed)? {
@@ -201,7 +210,7 @@ impl Connection {
             return Ok(());
         }
         turn.replies += 1;
-        if turn.replies.is_multiple_of(FLUSH_REPLIES) {
+        if turn.replies.is_multiple_of(self.flush_replies) {
             let _ = self.link.poll_flush(cx)?;
         }
         Ok(())
@@ -378,11 +387,12 @@ impl Connection {
         if partial > 0 && self.backlog.is_none() && !self.is_reading() {
             self.backlog = Some((turn.now, partial));
         }
+        let received = self.link.held();
         let held = self.held.as_ref().map_or(0, |held| held.0.frame_len);
         let unsent = self.link.buffered();
-        self.share.set(partial + held + self.calls.bytes() + unsent);
-        let modest =
-            partial <= PARTIAL_FREE && self.calls.reply_bytes() + unsent <= self.core.limits.write_buffer_max;
+        self.share.set(received + held + self.calls.bytes() + unsent);
+        let modest = received <= PARTIAL_FREE
+            && self.calls.reply_bytes() + unsent <= self.core.limits.write_buffer_max;
         if modest || !self.share.is_exhausted() {
             return Ok(());
         }
@@ -433,6 +443,15 @@ impl Future for Connection {
                 tracing::debug!(peer = %self.peer.address, %error, cause, "connection ended");
             }
         })
+    }
+}
+
+/// Replies per flush of the turn after one with so many: halves, if that is enough for both, so that few calls at
+/// once overlap, too.
+fn flush_after(replies: u32) -> u32 {
+    match replies.div_ceil(2) {
+        half @ FLUSH_REPLIES_MIN..=FLUSH_REPLIES => half,
+        _ => FLUSH_REPLIES,
     }
 }
 

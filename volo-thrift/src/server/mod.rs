@@ -212,7 +212,8 @@ impl<L> Server<L> {
         self
     }
 
-    /// Replaces the settings of the listener and its connections. Write buffers and handshakes follow
+    /// Replaces the settings of the listeners and their connections, those for clients on this host included; what
+    /// [`Server::tls`] and [`Server::allow_users`] set before is lost. Write buffers and handshakes follow
     /// [`Limits::write_buffer_max`] and [`Limits::handshake_timeout`].
     pub fn listen_options(mut self, options: ListenOptions) -> Self {
         self.listen = options;

@@ -12,7 +12,7 @@ use peer_harness::rpc::{Clocks, Load, Outcome};
 use peer_shmipc::touch;
 use volo_core::{
     Address, Error, Size,
-    net::{self, ConnectOptions, Frame, Framer, Link, ListenOptions, Listener},
+    net::{self, ConnectOptions, Frame, Framer, Link, ListenOptions, Listener, ShmOptions, ShmTrust},
 };
 
 /// Messages between flushes, as in our server.
@@ -41,9 +41,21 @@ fn write(link: &mut dyn Link, payload: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Options of shared memory whose ends trust each other.
+pub(super) fn trusting() -> ShmOptions {
+    // SAFETY: both ends are this program, and the socket's mode lets nobody else in.
+    ShmOptions { trust: unsafe { ShmTrust::full() }, ..ShmOptions::default() }
+}
+
 /// Serves one connection after the other.
-pub(super) async fn serve(address: Address, size: usize, announce: fn(&str)) -> Result<(), String> {
-    let listener = Listener::bind(&address, &ListenOptions::default()).await.map_err(told)?;
+pub(super) async fn serve(
+    address: Address,
+    shm: ShmOptions,
+    size: usize,
+    announce: fn(&str),
+) -> Result<(), String> {
+    let options = ListenOptions { shm, ..ListenOptions::default() };
+    let listener = Listener::bind(&address, &options).await.map_err(told)?;
     let (Address::Shm(path) | Address::Unix(path)) = &address else { return Err("no path".to_owned()) };
     announce(&path.display().to_string());
     let reply = vec![1; size];
@@ -95,8 +107,14 @@ impl Answering {
 }
 
 /// Calls for as long as the load says.
-pub(super) async fn load(address: &Address, size: usize, load: &Load) -> Result<Outcome, String> {
-    let mut link = net::connect(address, &ConnectOptions::default()).await.map_err(told)?;
+pub(super) async fn load(
+    address: &Address,
+    shm: ShmOptions,
+    size: usize,
+    load: &Load,
+) -> Result<Outcome, String> {
+    let options = ConnectOptions { shm, ..ConnectOptions::default() };
+    let mut link = net::connect(address, &options).await.map_err(told)?;
     let request = vec![2; size];
     let start = Instant::now();
     let (mut begin, mut begun) = (None, VecDeque::with_capacity(load.concurrency));

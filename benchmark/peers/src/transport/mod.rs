@@ -20,6 +20,7 @@ const ROUNDS_QUICK: usize = 3;
 const LATENCY: [usize; 5] = [64, 4 << 10, 16 << 10, 64 << 10, 1 << 20];
 const THROUGHPUT: [usize; 4] = [64, 4 << 10, 64 << 10, 1 << 20];
 const BATCHED: [usize; 3] = [64, 4 << 10, 16 << 10];
+const TRUSTED: [usize; 2] = [64 << 10, 1 << 20];
 
 /// Median of the rounds' ratios, and of the values themselves, of one metric.
 type Metric = (&'static str, &'static str, Better, fn(&Outcome) -> f64);
@@ -84,9 +85,13 @@ pub(crate) fn run(
 }
 
 fn cases() -> Vec<Case> {
-    let raw = |size: usize, concurrency, peers: Vec<System>, metrics| Case {
-        name: format!("{} x{concurrency} checked", Work::Echo(size)),
-        ours: System::Shm,
+    let raw = |ours, size: usize, concurrency, peers: Vec<System>, metrics| Case {
+        name: format!(
+            "{} x{concurrency} {}",
+            Work::Echo(size),
+            if ours == System::Shm { "checked" } else { "trusted" }
+        ),
+        ours,
         peers,
         run: Run { work: Work::Echo(size), concurrency, rate: None },
         place: Place::Apart,
@@ -94,9 +99,12 @@ fn cases() -> Vec<Case> {
     };
     let peers = || vec![System::Uds, System::Tcp, System::ShmipcV3, System::ShmipcV4];
     let mut cases = Vec::new();
-    cases.extend(LATENCY.map(|size| raw(size, 1, peers(), &ONE[..])));
-    cases.extend(THROUGHPUT.map(|size| raw(size, 10, peers(), &MANY[..])));
-    cases.extend(BATCHED.map(|size| raw(size, 200, vec![System::UdsBatched], &MANY[..])));
+    let (checked, trusted) = (System::Shm, System::ShmTrusted);
+    cases.extend(LATENCY.map(|size| raw(checked, size, 1, peers(), &ONE[..])));
+    cases.extend(TRUSTED.map(|size| raw(trusted, size, 1, peers(), &ONE[..])));
+    cases.extend(THROUGHPUT.map(|size| raw(checked, size, 10, peers(), &MANY[..])));
+    cases.extend(TRUSTED.map(|size| raw(trusted, size, 10, peers(), &MANY[..])));
+    cases.extend(BATCHED.map(|size| raw(checked, size, 200, vec![System::UdsBatched], &MANY[..])));
     for (work, name) in [(Work::Echo(64), "rpc echo 64B"), (Work::CreateOrder, "rpc createOrder")] {
         let run = Run { work, concurrency: 1, rate: None };
         let peers = vec![System::RpcUds];

@@ -13,7 +13,7 @@ use std::{
 use peer_harness::rpc::{Load, Mode, Outcome, Work, pin};
 use peer_shmipc::Version;
 use tokio::runtime::Builder;
-use volo_core::Address;
+use volo_core::{Address, net::ShmOptions};
 
 use super::{links, sockets};
 
@@ -28,6 +28,7 @@ const DURATION_MS: u64 = 200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum System {
     Shm,
+    ShmTrusted,
     Uds,
     UdsBatched,
     Tcp,
@@ -37,8 +38,9 @@ pub(super) enum System {
     RpcUds,
 }
 
-const NAMES: [(System, &str, &str); 8] = [
+const NAMES: [(System, &str, &str); 9] = [
     (System::Shm, "shm", "ours"),
+    (System::ShmTrusted, "shm-trusted", "ours"),
     (System::Uds, "uds", "uds"),
     (System::UdsBatched, "uds-batched", "uds-batched"),
     (System::Tcp, "tcp", "tcp"),
@@ -130,11 +132,14 @@ pub(super) fn serve(words: &[&str]) -> Result<(), String> {
     };
     let (system, work): (System, Work) = (system.parse()?, work.parse()?);
     pin(0).map_err(|error| format!("can't stay on processor 0: {error}"))?;
-    let (size, path) = (size(work), Path::new(path));
+    let (size, path, checked) = (size(work), Path::new(path), ShmOptions::default());
     runtime()?.block_on(async {
         match system {
-            System::Shm => links::serve(Address::Shm(path.to_owned()), size, announce).await,
-            System::UdsBatched => links::serve(Address::Unix(path.to_owned()), size, announce).await,
+            System::Shm => links::serve(Address::Shm(path.to_owned()), checked, size, announce).await,
+            System::ShmTrusted => {
+                links::serve(Address::Shm(path.to_owned()), links::trusting(), size, announce).await
+            }
+            System::UdsBatched => links::serve(Address::Unix(path.to_owned()), checked, size, announce).await,
             System::Uds => sockets::serve(Some(path), size, announce).await,
             System::Tcp => sockets::serve(None, size, announce).await,
             System::ShmipcV3 => shmipc(Version::V3, path, size).await,
@@ -192,11 +197,14 @@ pub(super) fn load(words: &[&str]) -> Result<(), String> {
     };
     let processor: usize = number(processor)?;
     pin(processor).map_err(|error| format!("can't stay on processor {processor}: {error}"))?;
-    let (size, path) = (size(work), Path::new(address));
+    let (size, path, checked) = (size(work), Path::new(address), ShmOptions::default());
     let outcome = runtime()?.block_on(async {
         match system {
-            System::Shm => links::load(&Address::Shm(path.to_owned()), size, &load).await,
-            System::UdsBatched => links::load(&Address::Unix(path.to_owned()), size, &load).await,
+            System::Shm => links::load(&Address::Shm(path.to_owned()), checked, size, &load).await,
+            System::ShmTrusted => {
+                links::load(&Address::Shm(path.to_owned()), links::trusting(), size, &load).await
+            }
+            System::UdsBatched => links::load(&Address::Unix(path.to_owned()), checked, size, &load).await,
             System::Uds => sockets::load(Some(path), address, size, &load).await,
             System::Tcp => sockets::load(None, address, size, &load).await,
             System::ShmipcV3 => peer_shmipc::load(Version::V3, path, size, &load).await,

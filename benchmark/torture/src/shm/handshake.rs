@@ -6,7 +6,6 @@ use std::{
         fd::OwnedFd,
         unix::net::{UnixListener, UnixStream},
     },
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -17,7 +16,6 @@ use super::{
     Server,
     liar::{self, CELLS, SEALS, memory, message, offer, receive, send},
     memory::Memory,
-    own_descriptors, settle_descriptors,
 };
 use crate::report::Report;
 
@@ -30,7 +28,7 @@ pub async fn run(report: &mut Report) -> Result<(), BoxError> {
     server.end("lies in the handshake", report).await?;
     tokio::task::block_in_place(|| other_protocols(&server, report))?;
     server.end("another protocol", report).await?;
-    broken_off_by_server(&server.directory, report).await
+    broken_off_by_server(&server, report).await
 }
 
 /// The client is gone after each byte of its offer, with the descriptor and without, and before the answer.
@@ -103,7 +101,7 @@ fn lies(server: &Server, report: &mut Report) -> Result<(), BoxError> {
             Err(error) => error.to_string(),
         };
         let refused = if answer.contains(hint) { "refused".to_owned() } else { answer };
-        report.equal("lies in the handshake", what, refused, "refused".to_owned());
+        report.equal(&format!("lies in the handshake: {what}"), "outcome", refused, "refused".to_owned());
     }
     Ok(())
 }
@@ -125,23 +123,19 @@ fn other_protocols(server: &Server, report: &mut Report) -> Result<(), BoxError>
         let end = socket.read_to_end(&mut answer);
         let ended =
             end.is_ok() || end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
-        report.equal(
-            "another protocol",
-            name,
-            if ended { "ended" } else { "silence" }.to_owned(),
-            "ended".to_owned(),
-        );
+        let outcome = if ended { "ended" } else { "silence" };
+        report.equal(&format!("another protocol: {name}"), "outcome", outcome.to_owned(), "ended".to_owned());
     }
     Ok(())
 }
 
 /// Servers that break off or lie at each step: the client has an error in time, and keeps nothing.
-async fn broken_off_by_server(directory: &Path, report: &mut Report) -> Result<(), BoxError> {
+async fn broken_off_by_server(server: &Server, report: &mut Report) -> Result<(), BoxError> {
     let case = "handshake broken off by the server";
-    let (path, descriptors) = (directory.join("liar"), own_descriptors()?);
+    let path = server.directory.join("liar");
     let listener = UnixListener::bind(&path)?;
     const STEPS: usize = 7;
-    let server = std::thread::spawn(move || -> Result<(), String> {
+    let breaks_off = std::thread::spawn(move || -> Result<(), String> {
         let told = |error: std::io::Error| error.to_string();
         let mut silent = Vec::new();
         for step in 0..STEPS {
@@ -161,7 +155,7 @@ async fn broken_off_by_server(directory: &Path, report: &mut Report) -> Result<(
         Ok(())
     });
     let mut options = net::ConnectOptions::default();
-    options.shm.handshake_timeout = Duration::from_millis(300);
+    options.handshake_timeout = Duration::from_millis(300);
     let (mut refused, mut slowest) = (0, Duration::ZERO);
     for _ in 0..STEPS {
         let start = Instant::now();
@@ -169,9 +163,8 @@ async fn broken_off_by_server(directory: &Path, report: &mut Report) -> Result<(
         refused += u64::from(connected.is_err_and(|error| error.is_connect()));
         slowest = slowest.max(start.elapsed());
     }
-    server.join().map_err(|_| "the lying server panicked")??;
+    breaks_off.join().map_err(|_| "the lying server panicked")??;
     report.equal(case, "errors of connecting", refused, STEPS as u64);
     report.at_most(case, "slowest error, ms", slowest, Duration::from_secs(2));
-    report.at_most(case, "client descriptors left", settle_descriptors(descriptors).await?, descriptors);
-    Ok(())
+    server.end_here(case, report).await
 }

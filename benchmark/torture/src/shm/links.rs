@@ -1,45 +1,31 @@
-//! Both ends in this process: memory runs out, rings are full, and nobody may sleep for ever.
+//! Both ends in this process: memory runs out, and rings are full.
 
-use std::{
-    future::poll_fn,
-    hint,
-    path::PathBuf,
-    task::Poll,
-    time::{Duration, Instant},
-};
+use std::{future::poll_fn, path::PathBuf, task::Poll};
 
 use bytes::Bytes;
-use tokio::{runtime::Builder, time::timeout};
 use volo_core::{
     Address, BoxError, Size,
-    net::{self, ConnectOptions, Frame, Framer, Link, ListenOptions, Listener, ShmOptions, ShmSpin},
+    net::{self, ConnectOptions, Frame, Framer, Link, ListenOptions, Listener, ShmOptions},
 };
 
 use crate::{random::Random, report::Report};
 
-/// How long a message may take before it counts as lost.
-const WATCHDOG: Duration = Duration::from_secs(1);
-
 /// Messages of mixed sizes whose order is checked.
 const MIXED: u64 = 5000;
 
-/// Runs all cases; the hunt for lost wake-ups with so many messages.
-pub async fn run(messages: u64, report: &mut Report) -> Result<(), BoxError> {
+/// Runs all cases.
+pub async fn run(report: &mut Report) -> Result<(), BoxError> {
     for (case, len) in [("flood of 1 MiB", 1 << 20), ("flood of 64 B", 64)] {
         flood(case, len, report).await?;
     }
     for (case, arena_max) in [("order, small arena", 2 << 20), ("order, no arena", 0)] {
         order(case, arena_max, report).await?;
     }
-    for (case, spin, share) in
-        [("wake-ups, no spinning", ShmSpin::Off, 2), ("wake-ups, adaptive", ShmSpin::Adaptive, 2)]
-    {
-        hunt(case, spin, messages / share, report)?;
-    }
     Ok(())
 }
 
-struct LengthFramer;
+/// Messages that begin with their length in four bytes.
+pub struct LengthFramer;
 
 impl Framer for LengthFramer {
     fn frame(&mut self, bytes: &[u8]) -> volo_core::Result<Frame> {
@@ -74,13 +60,15 @@ fn is_right(frame: &Bytes, len: usize, seed: u64) -> bool {
     frame.len() == 4 + len && frame[4..].iter().all(|byte| *byte == seed as u8)
 }
 
-async fn send(link: &mut dyn Link, len: usize, seed: u64) -> volo_core::Result<()> {
+/// Sends a message of so many bytes, all of them the last of `seed`, and its length before.
+pub async fn send(link: &mut dyn Link, len: usize, seed: u64) -> volo_core::Result<()> {
     poll_fn(|cx| link.poll_ready(cx, Size::inline(len))).await?;
     put(link, len, seed)?;
     poll_fn(|cx| link.poll_flush(cx)).await
 }
 
-async fn receive(link: &mut dyn Link) -> volo_core::Result<Option<Bytes>> {
+/// The next message.
+pub async fn receive(link: &mut dyn Link) -> volo_core::Result<Option<Bytes>> {
     poll_fn(|cx| link.poll_recv(cx, &mut LengthFramer)).await
 }
 
@@ -163,63 +151,4 @@ async fn order(case: &str, arena_max: usize, report: &mut Report) -> Result<(), 
     written?;
     report.equal(case, "messages in order", right?, MIXED);
     Ok(())
-}
-
-/// Two threads that send each other messages, with pauses around the moment of going to sleep.
-fn hunt(case: &'static str, spin: ShmSpin, messages: u64, report: &mut Report) -> Result<(), BoxError> {
-    let options = ShmOptions { spin, ..ShmOptions::default() };
-    let start = Instant::now();
-    let exchanged = tokio::task::block_in_place(|| -> Result<u64, BoxError> {
-        let name = format!("volo-torture-hunt-{}-{spin:?}", std::process::id());
-        let address = Address::Shm(std::env::temp_dir().join(name));
-        let (ready, is_ready) = std::sync::mpsc::channel();
-        let (at, shm) = (address.clone(), options.clone());
-        let server = std::thread::spawn(move || -> Result<u64, String> {
-            let runtime =
-                Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-            runtime.block_on(async {
-                let listen = ListenOptions { shm, ..Default::default() };
-                let listener = Listener::bind(&at, &listen).await.map_err(|error| error.to_string())?;
-                ready.send(()).map_err(|error| error.to_string())?;
-                let link = listener.accept().await.map_err(|error| error.to_string())?;
-                Ok(exchange(link, messages, 2).await)
-            })
-        });
-        is_ready.recv()?;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let client = runtime.block_on(async {
-            let connect = ConnectOptions { shm: options.clone(), ..Default::default() };
-            Ok::<_, BoxError>(exchange(net::connect(&address, &connect).await?, messages, 1).await)
-        })?;
-        Ok(client.min(server.join().map_err(|_| "the other end panicked")??))
-    })?;
-    report.equal(case, "messages without a lost wake-up", exchanged, messages);
-    let rate = exchanged as f64 / start.elapsed().as_secs_f64();
-    report.tell(case, "messages per second", rate.round());
-    Ok(())
-}
-
-/// Sends and receives half as many messages each, up to three ahead of the other; stops at the first that is lost.
-async fn exchange(mut link: Box<dyn Link>, messages: u64, seed: u64) -> u64 {
-    let mut random = Random::new(seed);
-    let (mut sent, mut received) = (0, 0);
-    while received < messages / 2 {
-        while sent < messages / 2 && sent < received + 1 + random.below(3) {
-            for _ in 0..random.below(200) {
-                hint::spin_loop();
-            }
-            if send(&mut *link, 8 + random.below(100) as usize, sent).await.is_err() {
-                return 2 * received;
-            }
-            sent += 1;
-        }
-        for _ in 0..random.below(200) {
-            hint::spin_loop();
-        }
-        match timeout(WATCHDOG, receive(&mut *link)).await {
-            Ok(Ok(Some(_))) => received += 1,
-            _ => return 2 * received,
-        }
-    }
-    2 * received
 }

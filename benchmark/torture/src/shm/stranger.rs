@@ -43,30 +43,28 @@ pub fn run(report: &mut Report) -> Result<(), BoxError> {
         let output = command.uid(NOBODY).gid(NOBODY).current_dir("/").stdin(Stdio::null()).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let mut lines = text.lines().map(str::to_owned);
-        let mut next = || lines.next().unwrap_or_else(|| "nothing".to_owned());
-        report.equal(case, &format!("connecting, {what}"), next(), expected.to_owned());
-        report.equal(
-            case,
-            &format!("opening its descriptors, {what}"),
-            next(),
-            "PermissionDenied".to_owned(),
-        );
-        report.equal(case, &format!("listing its mappings, {what}"), next(), "PermissionDenied".to_owned());
+        for (tried, expected) in [
+            ("connecting", expected),
+            ("opening its descriptors", "PermissionDenied"),
+            ("listing its mappings", "PermissionDenied"),
+        ] {
+            let outcome = lines.next().unwrap_or_else(|| "nothing".to_owned());
+            report.equal(&format!("{case}: {tried}, {what}"), "outcome", outcome, expected.to_owned());
+        }
     }
     drop(session);
     Ok(())
 }
 
 /// Tries everything, and says how each ended.
-pub fn intrude(mut words: impl Iterator<Item = String>) -> Result<bool, BoxError> {
-    let path = words.next().ok_or("a path is needed")?;
-    let process = words.next().ok_or("a process is needed")?;
-    println!("{}", connect(Path::new(&path)));
+pub fn intrude(words: &[String]) -> Result<(), BoxError> {
+    let [path, process] = words else { return Err("a path and a process are needed".into()) };
+    println!("{}", connect(Path::new(path)));
     for list in ["fd", "map_files"] {
         let opened = fs::read_dir(format!("/proc/{process}/{list}"));
         println!("{}", opened.map_or_else(|error| format!("{:?}", error.kind()), |_| "opened".to_owned()));
     }
-    Ok(true)
+    Ok(())
 }
 
 fn connect(path: &Path) -> String {

@@ -91,7 +91,6 @@ static BASE_METHODS: [rt::Method; 2] = [rt::Method::new("Base", "ping"), rt::Met
 pub struct BasePingArgs {}
 
 impl rt::Value for BasePingArgs {
-    const TYPE: rt::Type = rt::Type::Struct;
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, _: &mut S) -> usize {
@@ -117,7 +116,6 @@ pub struct BaseAuditArgs {
 }
 
 impl rt::Value for BaseAuditArgs {
-    const TYPE: rt::Type = rt::Type::Struct;
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

@@ -15,7 +15,6 @@ impl Default for Page {
 }
 
 impl rt::Value for Page {
-    const TYPE: rt::Type = rt::Type::Struct;
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -41,7 +40,6 @@ pub struct Denied {
 }
 
 impl rt::Value for Denied {
-    const TYPE: rt::Type = rt::Type::Struct;
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

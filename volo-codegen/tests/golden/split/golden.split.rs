@@ -8,7 +8,6 @@ pub struct Item {
 }
 
 impl rt::Value for Item {
-    const TYPE: rt::Type = rt::Type::Struct;
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {
@@ -129,7 +128,6 @@ pub struct ItemsFindArgs {
 }
 
 impl rt::Value for ItemsFindArgs {
-    const TYPE: rt::Type = rt::Type::Struct;
     const MIN: [usize; 2] = [1, 1];
 
     fn size<S: rt::Sizer>(&self, size: &mut S) -> usize {

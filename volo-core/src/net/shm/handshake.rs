@@ -1,17 +1,22 @@
 //! How two ends agree on the memory, over the socket that later carries wake-ups and tells that the peer is gone.
 //!
 //! The client offers its memory, the server answers with its own or with a refusal in words: one message of fixed
-//! size each way, the descriptor beside it. Before anything is said, each end asks the kernel who the other is.
+//! size each way, the descriptor beside it. An end that would trust the other offers a second file, of slices that both
+//! write; if either doesn't, there is none. Before anything is said, each end asks the kernel who the other is.
 #![forbid(unsafe_code)]
 
-use std::{io, os::fd::OwnedFd};
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use tokio::{io::Interest, net::UnixStream};
 
 use super::{
     layout::{CLASSES, Layout},
+    lease::Files,
     memory::{Own, Peers},
-    sys,
+    sys::{self, Mapping, Writer},
 };
 
 /// Starts every message. Read as the length of a Thrift frame it is beyond every limit, so servers of other
@@ -21,6 +26,12 @@ const MAGIC: [u8; 8] = *b"\x7fVOLOSHM";
 /// Versions of the protocol that this end speaks.
 const VERSION: u16 = 1;
 const VERSION_MIN: u16 = 1;
+
+/// Bit of the features: this end wants trusted mode, and sends the file of slices that both ends write.
+const TRUST: u8 = 1;
+
+/// Descriptors that come with a message at most.
+const FILES_MAX: usize = 2;
 
 const MESSAGE: usize = 128;
 const TEXT: usize = 40;
@@ -32,10 +43,10 @@ const REFUSE: u8 = 3;
 /// What one end tells the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Message {
-    /// The client's memory, and the versions it speaks.
-    Offer { version: u16, version_min: u16, layout: Layout },
-    /// The server's memory, and the version it chose.
-    Accept { version: u16, layout: Layout },
+    /// The client's memory, and the versions it speaks; whether it would trust the server.
+    Offer { version: u16, version_min: u16, trust: bool, layout: Layout },
+    /// The server's memory, and the version it chose; whether the two trust each other.
+    Accept { version: u16, trust: bool, layout: Layout },
     /// Why there will be no connection.
     Refuse(String),
 }
@@ -45,13 +56,13 @@ impl Message {
         let mut bytes = [0; MESSAGE];
         bytes[..8].copy_from_slice(&MAGIC);
         match self {
-            Message::Offer { version, version_min, layout } => {
+            Message::Offer { version, version_min, trust, layout } => {
                 bytes[8] = OFFER;
-                put(&mut bytes, *version, *version_min, layout);
+                put(&mut bytes, *version, *version_min, *trust, layout);
             }
-            Message::Accept { version, layout } => {
+            Message::Accept { version, trust, layout } => {
                 bytes[8] = ACCEPT;
-                put(&mut bytes, *version, *version, layout);
+                put(&mut bytes, *version, *version, *trust, layout);
             }
             Message::Refuse(text) => {
                 bytes[8] = REFUSE;
@@ -67,12 +78,12 @@ impl Message {
             return Err("the peer speaks another protocol".to_owned());
         }
         let two = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
-        let (version, version_min) = (two(10), two(12));
+        let (version, version_min, trust) = (two(10), two(12), bytes[14] & TRUST != 0);
         let cells = u32::from_le_bytes([bytes[20], bytes[21], bytes[22], bytes[23]]);
         let layout = Layout { cells, counts: std::array::from_fn(|class| two(24 + 2 * class)) };
         match bytes[8] {
-            OFFER => Ok(Message::Offer { version, version_min, layout }),
-            ACCEPT => Ok(Message::Accept { version, layout }),
+            OFFER => Ok(Message::Offer { version, version_min, trust, layout }),
+            ACCEPT => Ok(Message::Accept { version, trust, layout }),
             REFUSE => {
                 let text = String::from_utf8_lossy(&bytes[TEXT..]);
                 Ok(Message::Refuse(text.chars().filter(|letter| !letter.is_control()).collect()))
@@ -82,10 +93,11 @@ impl Message {
     }
 }
 
-fn put(bytes: &mut [u8; MESSAGE], version: u16, version_min: u16, layout: &Layout) {
+fn put(bytes: &mut [u8; MESSAGE], version: u16, version_min: u16, trust: bool, layout: &Layout) {
     const { assert!(24 + 2 * CLASSES <= TEXT) };
     bytes[10..12].copy_from_slice(&version.to_le_bytes());
     bytes[12..14].copy_from_slice(&version_min.to_le_bytes());
+    bytes[14] = if trust { TRUST } else { 0 };
     bytes[20..24].copy_from_slice(&layout.cells.to_le_bytes());
     for (class, count) in layout.counts.iter().enumerate() {
         bytes[24 + 2 * class..26 + 2 * class].copy_from_slice(&count.to_le_bytes());
@@ -110,49 +122,61 @@ pub(super) struct Session {
     pub(super) own_layout: Layout,
     pub(super) peers: Peers,
     pub(super) peers_layout: Layout,
+    /// Slices that both write, if the ends trust each other.
+    pub(super) shared: Option<Files>,
 }
 
-/// The client's part.
-pub(super) async fn offer(socket: &UnixStream, layout: Layout) -> Result<Session, String> {
+/// The client's part; `trust` says whether it would trust the server.
+pub(super) async fn offer(socket: &UnixStream, layout: Layout, trust: bool) -> Result<Session, String> {
     check_user(socket)?;
     let own = create(layout)?;
-    let message = Message::Offer { version: VERSION, version_min: VERSION_MIN, layout };
-    send(socket, &message, Some(own.file())).await?;
-    let (message, file) = receive(socket).await?;
+    let slices = if trust { Some(create_slices(layout)?) } else { None };
+    let message = Message::Offer { version: VERSION, version_min: VERSION_MIN, trust, layout };
+    let files = [own.file()].into_iter().chain(slices.as_ref().map(|(file, _)| file));
+    send(socket, &message, files).await?;
+    let (message, files) = receive(socket).await?;
     match message {
-        Message::Accept { version, layout: peers_layout } => {
+        Message::Accept { version, trust: trusted, layout: peers_layout } => {
             common_version(version, version)?;
-            let peers = map(file, peers_layout)?;
-            Ok(Session { own, own_layout: layout, peers, peers_layout })
+            if trusted && !trust {
+                return Err("the peer relies on trust that was not offered".to_owned());
+            }
+            let (peers, peers_slices) = map(files, trusted, trusted, peers_layout)?;
+            let shared = slices.zip(peers_slices).map(|((file, own), peers)| Files { file, own, peers });
+            Ok(Session { own, own_layout: layout, peers, peers_layout, shared })
         }
         Message::Refuse(text) => Err(format!("the peer refuses: {text}")),
         Message::Offer { .. } => Err("the peer offers a connection instead of accepting one".to_owned()),
     }
 }
 
-/// The server's part.
-pub(super) async fn accept(socket: &UnixStream, layout: Layout) -> Result<Session, String> {
+/// The server's part; `trust` says whether it would trust the client.
+pub(super) async fn accept(socket: &UnixStream, layout: Layout, trust: bool) -> Result<Session, String> {
     let accepted = match check_user(socket) {
-        Ok(()) => accept_offer(socket, layout).await,
+        Ok(()) => accept_offer(socket, layout, trust).await,
         Err(text) => Err(text),
     };
     if let Err(text) = &accepted {
         // Best effort, and never worth a wait.
-        let _ = sys::send_with(socket, &Message::Refuse(text.clone()).encode(), None);
+        let _ = sys::send_with(socket, &Message::Refuse(text.clone()).encode(), &[]);
     }
     accepted
 }
 
-async fn accept_offer(socket: &UnixStream, layout: Layout) -> Result<Session, String> {
-    let (message, file) = receive(socket).await?;
-    let Message::Offer { version, version_min, layout: peers_layout } = message else {
+async fn accept_offer(socket: &UnixStream, layout: Layout, trust: bool) -> Result<Session, String> {
+    let (message, files) = receive(socket).await?;
+    let Message::Offer { version, version_min, trust: offered, layout: peers_layout } = message else {
         return Err("the peer doesn't begin with an offer".to_owned());
     };
     let version = common_version(version, version_min)?;
-    let peers = map(file, peers_layout)?;
+    let trust = trust && offered;
+    let (peers, peers_slices) = map(files, offered, trust, peers_layout)?;
     let own = create(layout)?;
-    send(socket, &Message::Accept { version, layout }, Some(own.file())).await?;
-    Ok(Session { own, own_layout: layout, peers, peers_layout })
+    let slices = if trust { Some(create_slices(layout)?) } else { None };
+    let files = [own.file()].into_iter().chain(slices.as_ref().map(|(file, _)| file));
+    send(socket, &Message::Accept { version, trust, layout }, files).await?;
+    let shared = slices.zip(peers_slices).map(|((file, own), peers)| Files { file, own, peers });
+    Ok(Session { own, own_layout: layout, peers, peers_layout, shared })
 }
 
 /// Only processes of the same user get to see the memory.
@@ -173,26 +197,50 @@ fn create(layout: Layout) -> Result<Own, String> {
     Ok(own)
 }
 
-fn map(file: Option<OwnedFd>, layout: Layout) -> Result<Peers, String> {
-    layout.check()?;
-    let file = file.ok_or("no descriptor came with the peer's message")?;
-    Peers::map(&file, layout.len())
+/// This end's slices that the peer may write, too.
+fn create_slices(layout: Layout) -> Result<(OwnedFd, Mapping), String> {
+    sys::create(layout.len(), Writer::Both)
+        .map_err(|error| format!("no memory of {} bytes to be shared: {error}", layout.len()))
 }
 
-async fn send(socket: &UnixStream, message: &Message, file: Option<&OwnedFd>) -> Result<(), String> {
-    let bytes = message.encode();
+/// Maps what came with a message: the peer's memory, and its slices if there are some and they are `wanted`.
+fn map(
+    files: Vec<OwnedFd>,
+    has_slices: bool,
+    wanted: bool,
+    layout: Layout,
+) -> Result<(Peers, Option<Mapping>), String> {
+    layout.check()?;
+    let (count, right) = (files.len(), 1 + usize::from(has_slices));
+    let mut files = files.into_iter();
+    let memory = files.next().ok_or("no descriptor came with the peer's message")?;
+    if count != right {
+        return Err(format!("{count} descriptors came with the peer's message, not {right}"));
+    }
+    let peers = Peers::map(&memory, layout.len())?;
+    let slices = files.next().filter(|_| wanted);
+    let slices = slices.map(|file| sys::map_peer(&file, layout.len(), Writer::Both)).transpose()?;
+    Ok((peers, slices))
+}
+
+async fn send<'a>(
+    socket: &UnixStream,
+    message: &Message,
+    files: impl Iterator<Item = &'a OwnedFd>,
+) -> Result<(), String> {
+    let (bytes, files) = (message.encode(), files.map(AsFd::as_fd).collect::<Vec<_>>());
     let mut sent = 0;
     while sent < bytes.len() {
-        let file = file.filter(|_| sent == 0);
-        let step = || sys::send_with(socket, &bytes[sent..], file);
+        let files = if sent == 0 { &files[..] } else { &[] };
+        let step = || sys::send_with(socket, &bytes[sent..], files);
         let count = socket.async_io(Interest::WRITABLE, step).await;
         sent += count.map_err(|error| format!("sending to the peer failed: {error}"))?;
     }
     Ok(())
 }
 
-/// A message, and the descriptor that came with it.
-async fn receive(socket: &UnixStream) -> Result<(Message, Option<OwnedFd>), String> {
+/// A message, and the descriptors that came with it.
+async fn receive(socket: &UnixStream) -> Result<(Message, Vec<OwnedFd>), String> {
     let (mut bytes, mut received, mut files) = ([0; MESSAGE], 0, Vec::new());
     while received < bytes.len() {
         let step = || sys::receive_with(socket, &mut bytes[received..], &mut files);
@@ -201,15 +249,16 @@ async fn receive(socket: &UnixStream) -> Result<(Message, Option<OwnedFd>), Stri
             0 => return Err("the peer left in the middle of the handshake".to_owned()),
             count => received += count,
         }
-        if files.len() > 1 {
-            return Err(format!("{} descriptors came with the peer's message, not one", files.len()));
+        if files.len() > FILES_MAX {
+            let count = files.len();
+            return Err(format!("{count} descriptors came with the peer's message, at most {FILES_MAX} do"));
         }
         let known = received.min(MAGIC.len());
         if bytes[..known] != MAGIC[..known] {
             return Err("the peer speaks another protocol".to_owned());
         }
     }
-    Ok((Message::decode(&bytes)?, files.pop()))
+    Ok((Message::decode(&bytes)?, files))
 }
 
 #[cfg(test)]
@@ -221,8 +270,9 @@ mod tests {
     #[test]
     fn messages_survive_a_round_trip() {
         let messages = [
-            Message::Offer { version: 3, version_min: 2, layout: LAYOUT },
-            Message::Accept { version: 7, layout: LAYOUT },
+            Message::Offer { version: 3, version_min: 2, trust: false, layout: LAYOUT },
+            Message::Offer { version: 3, version_min: 2, trust: true, layout: LAYOUT },
+            Message::Accept { version: 7, trust: true, layout: LAYOUT },
             Message::Refuse("no".to_owned()),
             Message::Refuse(String::new()),
         ];
@@ -237,7 +287,8 @@ mod tests {
     fn no_bytes_make_decoding_panic() {
         let mut random = random_numbers(7);
         for _ in 0..100_000 {
-            let mut bytes = Message::Offer { version: 1, version_min: 1, layout: LAYOUT }.encode();
+            let mut bytes =
+                Message::Offer { version: 1, version_min: 1, trust: false, layout: LAYOUT }.encode();
             for _ in 0..random() % 8 {
                 bytes[random() as usize % MESSAGE] = random() as u8;
             }
@@ -270,10 +321,35 @@ mod tests {
     async fn both_ends_map_each_other() {
         let (client, server) = UnixStream::pair().unwrap();
         let small = Layout { cells: 128, counts: [1; CLASSES] };
-        let (client, server) = tokio::join!(offer(&client, LAYOUT), accept(&server, small));
+        let (client, server) = tokio::join!(offer(&client, LAYOUT, false), accept(&server, small, false));
         let (client, server) = (client.unwrap(), server.unwrap());
         assert_eq!((client.own_layout, client.peers_layout), (LAYOUT, small));
         assert_eq!((server.own_layout, server.peers_layout), (small, LAYOUT));
+    }
+
+    #[tokio::test]
+    async fn only_two_that_trust_each_other_share_slices() {
+        for (offered, wanted) in [(false, false), (true, false), (false, true), (true, true)] {
+            let (client, server) = UnixStream::pair().unwrap();
+            let (client, server) =
+                tokio::join!(offer(&client, LAYOUT, offered), accept(&server, LAYOUT, wanted));
+            let trusted = offered && wanted;
+            assert_eq!(client.unwrap().shared.is_some(), trusted);
+            assert_eq!(server.unwrap().shared.is_some(), trusted);
+        }
+    }
+
+    #[tokio::test]
+    async fn trust_that_was_not_offered_is_refused() {
+        let (client, server) = UnixStream::pair().unwrap();
+        let liar = async {
+            receive(&server).await.unwrap();
+            let own = create(LAYOUT).unwrap();
+            let answer = Message::Accept { version: 1, trust: true, layout: LAYOUT };
+            send(&server, &answer, [own.file(), own.file()].into_iter()).await.unwrap();
+        };
+        let (refused, ()) = tokio::join!(offer(&client, LAYOUT, false), liar);
+        assert!(refused.err().unwrap().contains("not offered"));
     }
 
     #[tokio::test]
@@ -281,21 +357,27 @@ mod tests {
         let own = create(LAYOUT).unwrap();
         let other = Layout { cells: 128, ..LAYOUT };
         let huge = Layout { counts: [4096; CLASSES], ..LAYOUT };
-        let offer = |version, layout| Message::Offer { version, version_min: version, layout }.encode();
+        let offer =
+            |version, layout| Message::Offer { version, version_min: version, trust: false, layout }.encode();
+        let trusting = Message::Offer { version: 1, version_min: 1, trust: true, layout: LAYOUT }.encode();
+        let accepting = Message::Accept { version: 1, trust: false, layout: LAYOUT }.encode();
         let mut odd = offer(1, LAYOUT);
         odd[8] = 77;
         let cases = [
-            (offer(2, LAYOUT), true, "versions 2 to 2"),
-            (offer(1, LAYOUT), false, "no descriptor"),
-            (offer(1, other), true, "were announced"),
-            (offer(1, huge), true, "beyond"),
-            (Message::Accept { version: 1, layout: LAYOUT }.encode(), true, "begin with an offer"),
-            (odd, true, "unknown kind 77"),
+            (offer(2, LAYOUT), 1, "versions 2 to 2"),
+            (offer(1, LAYOUT), 0, "no descriptor"),
+            (offer(1, LAYOUT), 2, "2 descriptors came with the peer's message, not 1"),
+            (offer(1, LAYOUT), 3, "at most 2"),
+            (trusting, 1, "1 descriptors came with the peer's message, not 2"),
+            (offer(1, other), 1, "were announced"),
+            (offer(1, huge), 1, "beyond"),
+            (accepting, 1, "begin with an offer"),
+            (odd, 1, "unknown kind 77"),
         ];
-        for (bytes, with_file, hint) in cases {
+        for (bytes, files, hint) in cases {
             let (client, server) = UnixStream::pair().unwrap();
-            sys::send_with(&client, &bytes, with_file.then_some(own.file())).unwrap();
-            let refused = accept(&server, LAYOUT).await.err().unwrap();
+            sys::send_with(&client, &bytes, &vec![own.file().as_fd(); files]).unwrap();
+            let refused = accept(&server, LAYOUT, true).await.err().unwrap();
             assert!(refused.contains(hint), "{refused}");
             let told = receive(&client).await.unwrap().0;
             let Message::Refuse(text) = told else { panic!("{told:?}") };
@@ -308,11 +390,14 @@ mod tests {
         for bytes in [&b"\x80\x01\x00\x01"[..], b"GET / HTTP/1.1\r\n", b"\0"] {
             let (client, server) = UnixStream::pair().unwrap();
             client.try_write(bytes).unwrap();
-            assert_eq!(accept(&server, LAYOUT).await.err().unwrap(), "the peer speaks another protocol");
+            assert_eq!(
+                accept(&server, LAYOUT, false).await.err().unwrap(),
+                "the peer speaks another protocol"
+            );
         }
         let (client, server) = UnixStream::pair().unwrap();
         client.try_write(&MAGIC[..3]).unwrap();
         drop(client);
-        assert!(accept(&server, LAYOUT).await.err().unwrap().contains("left"));
+        assert!(accept(&server, LAYOUT, false).await.err().unwrap().contains("left"));
     }
 }

@@ -62,6 +62,25 @@ impl Input {
         }
     }
 
+    /// Takes bytes in that stay where they are, unless they belong to a frame that came in pieces.
+    pub(super) fn take_bytes(&mut self, bytes: Bytes) {
+        if self.partial.is_empty() {
+            self.rest = bytes;
+        } else {
+            self.take_copy(&bytes);
+        }
+    }
+
+    /// Takes a copy of bytes in.
+    pub(super) fn take_copy(&mut self, bytes: &[u8]) {
+        if self.partial.is_empty() {
+            self.rest = Bytes::copy_from_slice(bytes);
+        } else {
+            self.make_room(bytes.len());
+            self.partial.extend_from_slice(bytes);
+        }
+    }
+
     /// Cuts the next frame off, if all of it is here.
     pub(super) fn cut(&mut self, framer: &mut dyn Framer) -> Result<Option<Bytes>> {
         if !self.partial.is_empty() {

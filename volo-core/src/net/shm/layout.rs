@@ -122,6 +122,18 @@ impl Layout {
         Some(self.arena() + before + index * stride(class))
     }
 
+    /// Slices of all classes.
+    pub(super) fn slices(&self) -> usize {
+        self.counts.iter().map(|count| usize::from(*count)).sum()
+    }
+
+    /// The number of a slice among those of all classes, if there is such a one.
+    pub(super) fn number(&self, class: usize, index: usize) -> Option<usize> {
+        let count = usize::from(*self.counts.get(class)?);
+        let before: usize = self.counts[..class].iter().map(|count| usize::from(*count)).sum();
+        (index < count).then_some(before + index)
+    }
+
     fn wide_len(&self) -> u64 {
         let slices = self.counts.iter().enumerate();
         let arena: u64 = slices.map(|(class, count)| u64::from(*count) * stride(class) as u64).sum();
@@ -137,15 +149,19 @@ mod tests {
     fn slices_lie_beside_each_other() {
         let layout = Layout::for_arena(24 << 20);
         layout.check().unwrap();
-        let mut end = layout.arena();
+        let (mut end, mut number) = (layout.arena(), 0);
         for class in 0..CLASSES {
             for index in 0..usize::from(layout.counts[class]) {
                 assert_eq!(layout.slice(class, index), Some(end));
+                assert_eq!(layout.number(class, index), Some(number));
+                number += 1;
                 assert!(end.is_multiple_of(8));
                 end += stride(class);
             }
             assert_eq!(layout.slice(class, usize::from(layout.counts[class])), None);
+            assert_eq!(layout.number(class, usize::from(layout.counts[class])), None);
         }
+        assert_eq!(layout.slices(), number);
         assert_eq!(layout.slice(CLASSES, 0), None);
         assert!((end..end + 4096).contains(&layout.len()));
     }

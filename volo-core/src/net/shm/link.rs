@@ -8,8 +8,10 @@
 //! function that began it is called again, so every wait after a wake-up says anew that this end sleeps.
 #![forbid(unsafe_code)]
 
+mod waiting;
+
 use std::{
-    io::{self, IoSlice},
+    io::IoSlice,
     net::Shutdown,
     ops::Range,
     task::{Context, Poll, ready},
@@ -19,15 +21,17 @@ use bytes::Bytes;
 use socket2::SockRef;
 use tokio::net::UnixStream;
 
+use self::waiting::READS_MAX;
 use super::{
     arena::{Arena, Slice},
     handshake::Session,
     input::Input,
-    layout::{CELL, CLASSES, INLINE_MAX, PROCESSOR, capacity},
-    memory::{Load, Own, Peers, Store},
-    ring::{Consumer, Content, Producer, Violation},
+    layout::{CELL, CLASSES, INLINE_MAX, capacity},
+    lease::{Slot, Trade},
+    memory::{Own, Peers},
+    ring::{Consumer, Content, Producer, Record, Violation},
     sys::{self, Sent},
-    wake::{Alarm, Look, News, Sleeper, Spin},
+    wake::{Alarm, News, Sleeper, Spin},
 };
 use crate::{
     Error, ErrorKind, Peer, Result, Size, Span,
@@ -44,11 +48,8 @@ const BACKLOG_KEPT: usize = 64 * 1024;
 /// So many bytes of records may be consumed before the peer is told that it can use them again.
 const TELL_AFTER: usize = 32 * 1024;
 
-/// Wake-ups read in one go.
-const WAKE_UPS: usize = 64;
-
-/// How often the socket is read before the rest of what a peer floods it with has to wait.
-const READS_MAX: usize = 16;
+/// So many bytes are published before the next message is written, whether they are flushed or not.
+const PUBLISH_AFTER: usize = 32 * 1024;
 
 /// One end of a connection through shared memory.
 pub(in crate::net) struct ShmLink {
@@ -58,6 +59,8 @@ pub(in crate::net) struct ShmLink {
     peers: Peers,
     producer: Producer,
     arena: Arena,
+    /// In trusted mode, what takes the place of the arena.
+    trade: Option<Trade>,
     /// Messages that had no room in shared memory, and what followed them.
     backlog: OutBuf,
     /// Bytes in shared memory that are not published.
@@ -74,6 +77,8 @@ pub(in crate::net) struct ShmLink {
     /// What the peer did that ended the connection.
     violation: Option<String>,
     sleeper: Sleeper,
+    /// Times this end had slept when it read its wake-ups last.
+    read_at: u64,
     alarm: Alarm,
     spin: Spin,
     /// Where this end ran last, as the peer knows it.
@@ -83,21 +88,24 @@ pub(in crate::net) struct ShmLink {
     waits_for_room: bool,
 }
 
-/// What a wait is over for before it began.
-struct There {
-    records: bool,
-    room: bool,
-}
-
 /// Where a message is encoded.
+#[derive(Clone, Copy)]
 enum Place {
     Inline(u64),
     Slice(u64, Slice),
+    Slot(u64, Slot),
 }
 
 impl ShmLink {
     pub(super) fn new(socket: UnixStream, session: Session, peer: Peer, options: &ShmOptions) -> Self {
-        let Session { own, own_layout, peers, peers_layout } = session;
+        let Session { own, own_layout, peers, peers_layout, shared } = session;
+        let trade = shared.map(|files| {
+            Trade::new(files, own_layout, peers_layout, options.process_max, options.leased_max)
+        });
+        let consumer = match &trade {
+            Some(_) => Consumer::new(peers_layout).with_trust(own_layout),
+            None => Consumer::new(peers_layout),
+        };
         ShmLink {
             profile: Profile { transport: "shm", link_min: usize::MAX, message_max: MESSAGE_MAX, peer },
             socket,
@@ -105,17 +113,19 @@ impl ShmLink {
             peers,
             producer: Producer::new(own_layout),
             arena: Arena::new(own_layout, options.process_max),
+            trade,
             backlog: OutBuf::default(),
             staged: 0,
             flushed: 0,
             closed: false,
-            consumer: Consumer::new(peers_layout),
+            consumer,
             input: Input::default(),
             ended: false,
             gone: false,
             receive_failed: false,
             violation: None,
             sleeper: Sleeper::default(),
+            read_at: 0,
             alarm: Alarm::default(),
             spin: Spin::new(options.spin),
             processor: 0,
@@ -164,9 +174,14 @@ impl ShmLink {
     }
 
     fn place_slice(&mut self, len: usize) -> Result<Option<Place>, Violation> {
+        if let Some(trade) = &mut self.trade {
+            let Some(slot) = trade.find(len) else { return Ok(None) };
+            let start = self.producer.place(1, &self.peers)?;
+            return Ok(start.map(|start| Place::Slot(start, slot)));
+        }
         self.producer.refresh(&self.peers)?;
         self.arena.take_back(self.producer.head());
-        let Some(slice) = self.arena.find(&self.own, len) else { return Ok(None) };
+        let Some(slice) = self.arena.find(self.own.file(), len) else { return Ok(None) };
         let start = self.producer.place(1, &self.peers)?;
         Ok(start.map(|start| Place::Slice(start, slice)))
     }
@@ -179,18 +194,26 @@ impl ShmLink {
         fill: &mut dyn FnMut(&mut Span<'_>) -> Result<()>,
     ) -> Result<()> {
         let len = size.inline;
-        let (start, at, content) = match place {
-            Place::Inline(start) => (start, self.producer.payload(start), Content::Inline(len)),
+        let (start, content, room) = match place {
+            Place::Inline(start) => {
+                (start, Content::Inline(len), self.own.lend(self.producer.payload(start), len + SCRATCH))
+            }
             Place::Slice(start, Slice { class, index, at }) => {
-                (start, at, Content::Slice { class, index, len })
+                (start, Content::Slice { class, index, len }, self.own.lend(at, len + SCRATCH))
+            }
+            Place::Slot(start, slot) => {
+                let room = self.trade.as_mut().map(|trade| trade.lend(slot, len + SCRATCH));
+                (start, slot.content(len), room.unwrap_or_default())
             }
         };
         let mut links = Vec::new(); // stays empty: nothing is long enough
-        let mut span = Span::new(self.own.lend(at, len + SCRATCH), size, 0, usize::MAX, &mut links)?;
+        let mut span = Span::new(room, size, 0, usize::MAX, &mut links)?;
         fill(&mut span)?;
         span.finish(size)?;
-        if let Place::Slice(start, slice) = place {
-            self.arena.lend(slice, start);
+        match (place, &mut self.trade) {
+            (Place::Slice(start, slice), _) => self.arena.lend(slice, start),
+            (Place::Slot(_, slot), Some(trade)) => trade.sent(slot),
+            _ => {}
         }
         self.producer.stage(&mut self.own, start, content);
         self.staged += len;
@@ -243,10 +266,22 @@ impl ShmLink {
 
     /// Lets the peer see what was staged, and wakes it if it sleeps.
     fn publish(&mut self) {
+        self.return_slices();
         if self.producer.publish(&mut self.own) {
             self.flushed += self.staged as u64;
             self.staged = 0;
             self.wake_for(News::Records);
+        }
+    }
+
+    /// Sends slices back that the peer may miss, if there are some.
+    fn return_slices(&mut self) {
+        let Some(trade) = &mut self.trade else { return };
+        while let Some(slot) = trade.excess(self.staged == 0)
+            && let Ok(Some(start)) = self.producer.place(1, &self.peers)
+        {
+            self.producer.stage(&mut self.own, start, slot.content(0));
+            trade.sent(slot);
         }
     }
 
@@ -273,140 +308,45 @@ impl ShmLink {
         };
         self.spin.arrived();
         match record.content {
-            Content::Inline(len) | Content::Slice { len, .. } => {
-                self.input.take(&self.peers, record.at, len)?
+            Content::Inline(len) => self.input.take(&self.peers, record.at, len)?,
+            Content::Slice { .. } | Content::Back { .. } if self.trade.is_some() => {
+                self.take_lease(record)?
             }
+            Content::Slice { len, .. } => self.input.take(&self.peers, record.at, len)?,
+            Content::Back { .. } => {}
             Content::End => self.ended = true,
         }
         self.consumer.consume(record);
-        let slice = matches!(record.content, Content::Slice { .. });
+        let slice = matches!(record.content, Content::Slice { .. }) && self.trade.is_none();
         if slice || self.consumer.untold() as usize * CELL >= TELL_AFTER {
             self.tell();
         }
         Ok(true)
     }
 
-    /// Reads the wake-ups that came, and registers with the socket for the next; notices that the peer is gone.
-    fn poll_socket(&mut self, cx: &mut Context<'_>) {
-        for _ in 0..READS_MAX {
-            match self.socket.poll_read_ready(cx) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(())) => {
-                    self.read_wake_ups();
-                }
-                Poll::Ready(Err(_)) => self.gone = true,
-            }
-            if self.gone {
-                return;
-            }
-        }
-        cx.waker().wake_by_ref();
-    }
-
-    /// Whether there were wake-ups.
-    fn read_wake_ups(&mut self) -> bool {
-        match self.socket.try_read(&mut [0; WAKE_UPS]) {
-            Ok(1..) => return true,
-            Ok(0) => self.gone = true,
-            Err(error) => {
-                self.gone |= !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
-            }
-        }
-        false
-    }
-
-    /// Begins to wait for whatever this end waits for; says what of it is there already.
-    fn wait(&mut self, cx: &mut Context<'_>) -> Result<There> {
-        self.tell();
-        self.poll_socket(cx);
-        self.sleeper.sleep(&mut self.own, self.waits_for_room);
-        self.spin.slept();
-        let records = self.waits_for_records && (self.gone || self.consumer.is_ready(&self.peers));
-        let room = self.waits_for_room && (self.gone || self.refresh()?);
-        Ok(There { records, room })
-    }
-
-    fn refresh(&mut self) -> Result<bool> {
-        self.producer.refresh(&self.peers).map_err(|violation| self.poison(violation))
-    }
-
-    /// Waits until everything is in shared memory, and publishes it.
-    fn poll_pump(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        loop {
-            let done = self.pump()?;
-            self.publish();
-            if self.gone {
-                return Poll::Ready(Err(closed("the peer is gone")));
-            }
-            if done {
-                return Poll::Ready(self.end_wait_for_room(cx));
-            }
-            ready!(self.poll_room(cx))?;
-        }
-    }
-
-    /// Waits until the peer has made some room, or is gone.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.waits_for_room = true;
-        let there = self.wait(cx)?;
-        if there.records {
-            cx.waker().wake_by_ref();
-        }
-        if there.room { Poll::Ready(Ok(())) } else { Poll::Pending }
-    }
-
-    /// The wait for records, if there is one, goes on alone.
-    fn end_wait_for_room(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        if self.waits_for_room {
-            self.waits_for_room = false;
-            if self.waits_for_records && self.wait(cx)?.records {
-                cx.waker().wake_by_ref();
-            }
+    /// Takes a message in where it is, or copies it if too much is in use already.
+    fn take_lease(&mut self, record: Record) -> Result<()> {
+        let Some(trade) = &mut self.trade else { return Ok(()) };
+        let copied = trade.is_exhausted();
+        match trade.receive(record.content) {
+            Ok(None) => {}
+            Ok(Some(lease)) if copied => self.input.take_copy(lease.as_ref()),
+            Ok(Some(lease)) => self.input.take_bytes(Bytes::from_owner(lease)),
+            Err(violation) => return Err(self.poison(violation)),
         }
         Ok(())
     }
 
-    /// Waits until there are records, or the peer is gone.
-    fn poll_records(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.publish(); // nobody should wait for this while this end waits
-        let is_peer_here = self.is_peer_here();
-        match self.spin.look(is_peer_here, || self.consumer.is_ready(&self.peers)) {
-            Look::Found => return Poll::Ready(Ok(())),
-            Look::Again => {
-                self.tell();
-                self.poll_socket(cx);
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+    /// Takes slices that came back without a message; whether anything else is there.
+    fn is_news_there(&mut self) -> bool {
+        while let Ok(Some(Record { content: Content::Back { len: 0, .. }, .. })) =
+            self.consumer.next(&self.peers)
+        {
+            if self.take_record().is_err() {
+                return true;
             }
-            Look::Sleep => {}
         }
-        self.waits_for_records = true;
-        let there = self.wait(cx)?;
-        if there.room {
-            cx.waker().wake_by_ref();
-        }
-        if there.records { Poll::Ready(Ok(())) } else { Poll::Pending }
-    }
-
-    /// Whether the peer ran last where this end runs; tells the peer where that is.
-    fn is_peer_here(&mut self) -> bool {
-        let processor = sys::processor() + 1;
-        if processor != self.processor {
-            self.processor = processor;
-            self.own.store(PROCESSOR, processor as u64);
-        }
-        self.peers.load(PROCESSOR) == processor as u64
-    }
-
-    /// The wait for room, if there is one, goes on alone.
-    fn end_wait_for_records(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        self.waits_for_records = false;
-        if !self.waits_for_room {
-            self.sleeper.wake(&mut self.own);
-        } else if self.wait(cx)?.room {
-            cx.waker().wake_by_ref();
-        }
-        Ok(())
+        self.consumer.is_ready(&self.peers)
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>, framer: &mut dyn Framer) -> Poll<Result<Option<Bytes>>> {
@@ -440,6 +380,9 @@ impl Link for ShmLink {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>, _size: Size) -> Poll<Result<()>> {
         self.check_sending()?;
+        if self.staged >= PUBLISH_AFTER {
+            self.publish(); // so that the peer has something to do while the next message is encoded
+        }
         if self.backlog.is_empty() {
             return Poll::Ready(Ok(()));
         }
@@ -515,7 +458,7 @@ impl Link for ShmLink {
         if woken && self.sleeper.is_asleep() {
             self.sleeper.sleep(&mut self.own, self.waits_for_room); // the wake-up was used up
         }
-        let quiet = !self.gone && !self.consumer.is_ready(&self.peers);
+        let quiet = !self.gone && !self.is_news_there();
         self.receive_failed = !quiet;
         quiet
     }

@@ -3,7 +3,8 @@ use std::{future::poll_fn, path::Path};
 use super::{
     super::{
         handshake,
-        layout::{Layout, RING},
+        layout::{HEAD, Layout, RING},
+        memory::Store,
     },
     *,
 };
@@ -26,10 +27,11 @@ fn options() -> ShmOptions {
 }
 
 /// Both sides of a handshake, with their sockets.
-async fn sessions(arena_max: usize) -> [(UnixStream, Session); 2] {
+async fn sessions(arena_max: usize, trust: bool) -> [(UnixStream, Session); 2] {
     let (one, other) = UnixStream::pair().unwrap();
     let layout = Layout::for_arena(arena_max);
-    let (first, second) = tokio::join!(handshake::offer(&one, layout), handshake::accept(&other, layout));
+    let (first, second) =
+        tokio::join!(handshake::offer(&one, layout, trust), handshake::accept(&other, layout, trust));
     [(one, first.unwrap()), (other, second.unwrap())]
 }
 
@@ -39,8 +41,19 @@ fn link((socket, session): (UnixStream, Session), options: &ShmOptions) -> ShmLi
 }
 
 async fn links(options: &ShmOptions) -> (ShmLink, ShmLink) {
-    let [one, other] = sessions(options.arena_max).await;
+    let [one, other] = sessions(options.arena_max, false).await;
     (link(one, options), link(other, options))
+}
+
+/// Links of two ends that trust each other.
+async fn trusted_links(options: &ShmOptions) -> (ShmLink, ShmLink) {
+    let [one, other] = sessions(options.arena_max, true).await;
+    (link(one, options), link(other, options))
+}
+
+async fn send(link: &mut ShmLink, len: usize) {
+    write(link, len).unwrap();
+    flush(link).await.unwrap();
 }
 
 fn write(link: &mut ShmLink, len: usize) -> Result<Range<u64>> {
@@ -60,7 +73,7 @@ async fn receive(link: &mut ShmLink, len: usize) -> Result<Option<Bytes>> {
 
 #[tokio::test]
 async fn a_violation_ends_the_connection_and_names_the_place() {
-    let [mut liar, honest] = sessions(1 << 20).await;
+    let [mut liar, honest] = sessions(1 << 20, false).await;
     let mut honest = link(honest, &options());
     liar.1.own.store(RING + 8, u64::MAX);
     liar.1.own.store(RING, 1);
@@ -75,9 +88,9 @@ async fn a_violation_ends_the_connection_and_names_the_place() {
 
 #[tokio::test]
 async fn a_reader_that_claims_too_much_is_caught() {
-    let [mut liar, honest] = sessions(1 << 20).await;
+    let [mut liar, honest] = sessions(1 << 20, false).await;
     let mut honest = link(honest, &options());
-    liar.1.own.store(super::super::layout::HEAD, 5);
+    liar.1.own.store(HEAD, 5);
     let error = write(&mut honest, 5_000).unwrap_err();
     assert!(error.to_string().contains("cell 5"), "{error}");
     assert!(flush(&mut honest).await.unwrap_err().is_closed());
@@ -144,4 +157,131 @@ async fn nothing_is_sent_before_it_is_flushed_or_waited_for() {
     assert!(polled.is_pending());
     assert_eq!((client.flushed(), client.buffered()), (10, 0), "whoever waits for an answer has asked");
     assert_eq!(receive(&mut server, 10).await.unwrap().unwrap().len(), 10);
+}
+
+#[tokio::test]
+async fn much_goes_out_before_it_is_flushed() {
+    let (mut client, mut server) = links(&options()).await;
+    for sent in [0, 0, PUBLISH_AFTER] {
+        poll_fn(|cx| client.poll_ready(cx, Size::default())).await.unwrap();
+        assert_eq!(client.flushed(), sent as u64);
+        write(&mut client, PUBLISH_AFTER / 2).unwrap();
+    }
+    assert!(receive(&mut server, 1).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn ends_that_sleep_wake_each_other_for_ever() {
+    let (mut client, mut server) = links(&options()).await;
+    let serving = tokio::spawn(async move {
+        while receive(&mut server, 1).await.unwrap().is_some() {
+            send(&mut server, 10).await;
+        }
+    });
+    for _ in 0..2_000 {
+        send(&mut client, 10).await;
+        assert!(receive(&mut client, 1).await.unwrap().is_some());
+    }
+    poll_fn(|cx| client.poll_close(cx)).await.unwrap();
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn trusted_messages_stay_where_they_are() {
+    let (mut client, mut server) = trusted_links(&options()).await;
+    for len in [10, 3_000, 10_000, 100_000, 1_000_000, 3_000_000] {
+        for _ in 0..10 {
+            let (_, frame) = tokio::join!(send(&mut client, len), receive(&mut server, len));
+            assert!(frame.unwrap().unwrap().iter().all(|byte| *byte == 7));
+            let (_, frame) = tokio::join!(send(&mut server, len), receive(&mut client, len));
+            assert!(frame.unwrap().unwrap().iter().all(|byte| *byte == 7));
+        }
+    }
+    send(&mut client, 10_000).await;
+    let one = receive(&mut server, 10_000).await.unwrap().unwrap();
+    let address = one.as_ptr();
+    drop(one);
+    send(&mut server, 10_000).await;
+    drop(receive(&mut client, 10_000).await.unwrap());
+    send(&mut client, 10_000).await;
+    assert_eq!(receive(&mut server, 10_000).await.unwrap().unwrap().as_ptr(), address);
+}
+
+#[tokio::test]
+async fn leases_that_never_end_stop_nothing() {
+    let options = ShmOptions { arena_max: 4 << 20, leased_max: 1 << 20, ..options() };
+    let (mut client, mut server) = trusted_links(&options).await;
+    let mut kept = Vec::new();
+    for len in [3_000, 20_000, 100_000] {
+        for _ in 0..200 {
+            let (_, frame) = tokio::join!(send(&mut client, len), receive(&mut server, len));
+            kept.push(frame.unwrap().unwrap());
+            send(&mut server, 100).await;
+            assert_eq!(receive(&mut client, 100).await.unwrap().unwrap().len(), 100);
+        }
+    }
+    drop((client, server));
+    assert!(kept.iter().flatten().all(|byte| *byte == 7), "and they outlive the connection");
+}
+
+#[tokio::test]
+async fn an_idle_connection_takes_slices_back() {
+    let options = ShmOptions { arena_max: 24 << 20, ..options() };
+    let (mut client, mut server) = trusted_links(&options).await;
+    for _ in 0..10 {
+        write(&mut client, 50_000).unwrap();
+    }
+    flush(&mut client).await.unwrap();
+    for _ in 0..10 {
+        drop(receive(&mut server, 50_000).await.unwrap());
+    }
+    send(&mut server, 10).await;
+    assert_eq!(receive(&mut client, 10).await.unwrap().unwrap().len(), 10);
+    assert!(client.idle_ok(), "what came besides are slices");
+    send(&mut server, 10).await;
+    assert!(!client.idle_ok(), "and this is a message");
+}
+
+#[tokio::test]
+async fn trusted_records_are_checked_all_the_same() {
+    let [mut liar, honest] = sessions(1 << 20, true).await;
+    let mut honest = link(honest, &options());
+    let back = 10 | 5 << 32; // ten bytes in the first slice, which was never handed over
+    liar.1.own.store(RING + 8, back);
+    liar.1.own.store(RING, 1);
+    let error = receive(&mut honest, 1).await.unwrap_err();
+    assert!(error.is_protocol() && error.to_string().contains("doesn't hold"), "{error}");
+
+    let [mut liar, honest] = sessions(1 << 20, false).await;
+    let mut honest = link(honest, &options());
+    liar.1.own.store(RING + 8, back);
+    liar.1.own.store(RING, 1);
+    let error = receive(&mut honest, 1).await.unwrap_err();
+    assert!(error.to_string().contains("impossible"), "without trust there is no such record: {error}");
+}
+
+/// Makes a link that nothing was sent over look as if `cell` cells had been used in this direction.
+fn begin_at(from: &mut ShmLink, to: &mut ShmLink, cell: u64) {
+    let layout = Layout::for_arena(options().arena_max);
+    (from.producer, to.consumer) = (Producer::at(layout, cell), Consumer::at(layout, cell));
+    to.own.store(HEAD, cell);
+}
+
+#[tokio::test]
+async fn counters_may_pass_every_power_of_two() {
+    for cell in [(1 << 31) - 5_000, (1 << 32) - 5_000, (1 << 48) - 5_000, u64::MAX / 2] {
+        let (mut client, mut server) = links(&options()).await;
+        begin_at(&mut client, &mut server, cell);
+        begin_at(&mut server, &mut client, cell - 1);
+        for number in 0..2_000_usize {
+            let len = if number.is_multiple_of(10) { 10_000 + number } else { 1 + number };
+            write(&mut client, len).unwrap();
+            flush(&mut client).await.unwrap();
+            assert_eq!(receive(&mut server, len).await.unwrap().unwrap().len(), len, "from cell {cell}");
+            write(&mut server, len).unwrap();
+            flush(&mut server).await.unwrap();
+            assert_eq!(receive(&mut client, len).await.unwrap().unwrap().len(), len, "from cell {cell}");
+        }
+        assert!(client.producer.head() > cell + 5_000);
+    }
 }

@@ -13,7 +13,7 @@ use tokio::{
 use super::{ShmLink, handshake, layout::Layout, link};
 use crate::{
     Address,
-    net::{ListenOptions, ShmOptions, uds},
+    net::{ListenOptions, uds},
 };
 
 /// Handshakes under way at a time, and connections that wait to be accepted.
@@ -35,7 +35,7 @@ impl Listener {
     pub(in crate::net) async fn bind(path: &Path, options: &ListenOptions) -> io::Result<Self> {
         let socket = Arc::new(uds::Listener::bind(path, options).await?);
         let (sender, links) = mpsc::channel(HANDSHAKES_MAX);
-        let task = tokio::spawn(serve(socket.clone(), options.shm.clone(), sender)).abort_handle();
+        let task = tokio::spawn(serve(socket.clone(), options.clone().into(), sender)).abort_handle();
         Ok(Listener { socket, address: Address::Shm(path.to_owned()), links: links.into(), task })
     }
 
@@ -46,7 +46,14 @@ impl Listener {
 
     /// The next connection.
     pub(in crate::net) async fn accept(&self) -> io::Result<ShmLink> {
-        let next = self.links.lock().await.recv().await;
+        let mut links = self.links.lock().await;
+        let mut next = links.recv().await;
+        // A fault that was followed by a connection is over.
+        while matches!(next, Some(Err(_)))
+            && let Ok(later) = links.try_recv()
+        {
+            next = Some(later);
+        }
         next.unwrap_or_else(|| Err(io::ErrorKind::NotConnected.into()))
     }
 
@@ -67,16 +74,23 @@ impl Drop for Listener {
 }
 
 /// Accepts and shakes hands until nobody takes the connections any more.
-async fn serve(socket: Arc<uds::Listener>, options: ShmOptions, links: mpsc::Sender<io::Result<ShmLink>>) {
+async fn serve(
+    socket: Arc<uds::Listener>,
+    options: Arc<ListenOptions>,
+    links: mpsc::Sender<io::Result<ShmLink>>,
+) {
     let mut handshakes = JoinSet::new();
     loop {
         tokio::select! {
             accepted = socket.accept_socket(), if handshakes.len() < HANDSHAKES_MAX => match accepted {
                 Ok(stream) => drop(handshakes.spawn(welcome(stream, options.clone(), links.clone()))),
                 Err(error) => {
-                    if links.send(Err(error)).await.is_err() {
-                        return;
+                    // Told with nothing else in the queue, or new connections would stand behind old faults.
+                    let Ok(mut places) = links.reserve_many(links.max_capacity()).await else { return };
+                    if let Some(place) = places.next() {
+                        place.send(Err(error));
                     }
+                    drop(places);
                     sleep(PAUSE).await;
                 }
             },
@@ -86,11 +100,12 @@ async fn serve(socket: Arc<uds::Listener>, options: ShmOptions, links: mpsc::Sen
     }
 }
 
-async fn welcome(socket: UnixStream, options: ShmOptions, links: mpsc::Sender<io::Result<ShmLink>>) {
-    let layout = Layout::for_arena(options.arena_max);
-    let refused = match timeout(options.handshake_timeout, handshake::accept(&socket, layout)).await {
+async fn welcome(socket: UnixStream, options: Arc<ListenOptions>, links: mpsc::Sender<io::Result<ShmLink>>) {
+    let layout = Layout::for_arena(options.shm.arena_max);
+    let handshake = handshake::accept(&socket, layout, options.shm.trust.is_full());
+    let refused = match timeout(options.handshake_timeout, handshake).await {
         Ok(Ok(session)) => {
-            let link = link(socket, session, Address::Shm(Path::new("").to_owned()), &options);
+            let link = link(socket, session, Address::Shm(Path::new("").to_owned()), &options.shm);
             let _ = links.send(Ok(link)).await; // whoever listened is gone, then so is the connection
             return;
         }

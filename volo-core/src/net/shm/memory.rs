@@ -13,9 +13,10 @@ use std::{
 
 use bytes::BytesMut;
 
-use super::sys::{self, Mapping};
+use super::sys::{self, Mapping, Writer};
 
 /// Up to this many bytes are copied by words, more at once.
+#[cfg(all(target_arch = "x86_64", not(any(miri, sanitized))))]
 const WORDS_MAX: usize = 256;
 
 /// Words that another may change meanwhile.
@@ -40,7 +41,7 @@ pub(super) struct Own {
 impl Own {
     /// Sealed memory of `len` bytes, none of which is there yet.
     pub(super) fn create(len: usize) -> io::Result<Self> {
-        let (file, mapping) = sys::create(len)?;
+        let (file, mapping) = sys::create(len, Writer::Owner)?;
         Ok(Own { file, mapping })
     }
 
@@ -82,7 +83,7 @@ pub(super) struct Peers {
 impl Peers {
     /// Maps the peer's file; says why not if it isn't `len` bytes of sealed memory.
     pub(super) fn map(file: &OwnedFd, len: usize) -> Result<Self, String> {
-        Ok(Peers { mapping: sys::map_peer(file, len)? })
+        Ok(Peers { mapping: sys::map_peer(file, len, Writer::Owner)? })
     }
 
     /// Copies bytes out, behind those in `buffer`; gives false if they aren't all inside the memory.
@@ -130,7 +131,7 @@ fn word_at(mapping: &Mapping, at: usize) -> Option<&AtomicU64> {
 /// # Safety
 /// `from` is 8-aligned and readable for `len` bytes, `to` writable for as many, and they don't overlap.
 unsafe fn copy_racing(from: *const u8, to: *mut u8, len: usize) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[cfg(all(target_arch = "x86_64", not(any(miri, sanitized))))]
     if len > WORDS_MAX {
         // SAFETY: the caller's promise. One instruction outside the compiler's sight reads the bytes, so no
         // assumption about them staying the same can be made; the direction flag is clear by convention.

@@ -4,14 +4,16 @@
 //! for large messages, and two [words](layout) about itself. A Unix socket beside it carries the
 //! [handshake](handshake), one byte to [wake](wake) an end that sleeps, and tells that a process died. What the
 //! [link](link) moves is the same stream of bytes as on any other transport. The peer is not trusted: whatever comes
-//! out of its memory is read once and checked before it is believed.
+//! out of its memory is read once and checked before it is believed. Two ends whose users vouch for each other may
+//! share [slices](lease) that both write, and save the copy; all the rest is checked then, too.
 //!
-//! `unsafe` is in `sys` and `memory` only.
+//! `unsafe` is in `sys`, `memory` and `lease` only.
 
 mod arena;
 mod handshake;
 mod input;
 mod layout;
+mod lease;
 mod link;
 mod listen;
 mod memory;
@@ -41,9 +43,9 @@ pub(super) async fn connect(path: &Path, options: &ConnectOptions) -> Result<Shm
             return Err(failed(format!("no connection to {address} within {:?}", options.connect_timeout)));
         }
     };
-    let limit = options.shm.handshake_timeout;
+    let limit = options.handshake_timeout;
     let layout = Layout::for_arena(options.shm.arena_max);
-    match timeout(limit, handshake::offer(&socket, layout)).await {
+    match timeout(limit, handshake::offer(&socket, layout, options.shm.trust.is_full())).await {
         Ok(Ok(session)) => Ok(link(socket, session, address, &options.shm)),
         Ok(Err(text)) => Err(failed(format!("no connection to {address}: {text}"))),
         Err(_) => Err(failed(format!("no answer from {address} to the handshake within {limit:?}"))),

@@ -16,6 +16,7 @@ const INLINE: u8 = 1;
 const SLICE: u8 = 2;
 const SKIP: u8 = 3;
 const END: u8 = 4;
+const BACK: u8 = 5;
 
 /// What the peer did against the rules; names the place.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(super) enum Content {
     Inline(usize),
     /// So many bytes of a slice.
     Slice { class: usize, index: usize, len: usize },
+    /// So many bytes of a slice of the reader's, which goes back to it; perhaps none. Trusted mode only.
+    Back { class: usize, index: usize, len: usize },
     /// Nothing, and nothing will follow.
     End,
 }
@@ -37,7 +40,7 @@ impl Content {
     pub(super) fn cells(self) -> u32 {
         match self {
             Content::Inline(len) => (RECORD + len).div_ceil(CELL) as u32,
-            Content::Slice { .. } | Content::End => 1,
+            Content::Slice { .. } | Content::Back { .. } | Content::End => 1,
         }
     }
 
@@ -45,6 +48,7 @@ impl Content {
         match self {
             Content::Inline(len) => describe(INLINE, len, 0, 0),
             Content::Slice { class, index, len } => describe(SLICE, len, class, index),
+            Content::Back { class, index, len } => describe(BACK, len, class, index),
             Content::End => describe(END, 0, 0, 0),
         }
     }
@@ -151,13 +155,15 @@ impl Producer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) content: Content,
-    /// Offset of the payload in the peer's memory.
+    /// Offset of the payload in the peer's memory; of one that came back, in this end's.
     pub(super) at: usize,
 }
 
 /// The reading end.
 pub(super) struct Consumer {
     layout: Layout,
+    /// The shape of this end's memory, where the peer may send slices back.
+    own_layout: Option<Layout>,
     /// The next cell to be read.
     head: u64,
     /// What the peer was told of it.
@@ -167,7 +173,12 @@ pub(super) struct Consumer {
 
 impl Consumer {
     pub(super) fn new(layout: Layout) -> Self {
-        Consumer { layout, head: 0, published: 0, ended: false }
+        Consumer { layout, own_layout: None, head: 0, published: 0, ended: false }
+    }
+
+    /// The same, which takes slices of this end's back, too.
+    pub(super) fn with_trust(self, own_layout: Layout) -> Self {
+        Consumer { own_layout: Some(own_layout), ..self }
     }
 
     /// Whether there is something to be read, or a violation to be found.
@@ -228,6 +239,7 @@ impl Consumer {
             SLICE if class < CLASSES && (1..=capacity(class)).contains(&len) => {
                 Content::Slice { class, index, len }
             }
+            BACK if class < CLASSES && len <= capacity(class) => Content::Back { class, index, len },
             END => Content::End,
             _ => return None,
         };
@@ -236,6 +248,7 @@ impl Consumer {
         }
         let at = match content {
             Content::Slice { class, index, .. } => self.layout.slice(class, index)?,
+            Content::Back { class, index, .. } => self.own_layout?.slice(class, index)?,
             Content::Inline(_) | Content::End => at + RECORD,
         };
         Some(Record { content, at })
@@ -249,7 +262,7 @@ impl Consumer {
     /// Starts at a later cell, as if so many had been used before.
     #[cfg(test)]
     pub(super) fn at(layout: Layout, cell: u64) -> Self {
-        Consumer { layout, head: cell, published: cell, ended: false }
+        Consumer { head: cell, published: cell, ..Consumer::new(layout) }
     }
 }
 

@@ -141,6 +141,7 @@ fn impossible_records_are_caught() {
         (1, describe(SKIP, 0, 0, 0), "impossible"),
         (1, describe(END, 1, 0, 0), "impossible"),
         (1, describe(0, 0, 0, 0), "impossible"),
+        (1, describe(BACK, 5, 0, 0), "impossible"),
         (1, u64::MAX, "impossible"),
         (2, describe(END, 0, 0, 0), "out of order"),
         (1 << 63, describe(END, 0, 0, 0), "out of order"),
@@ -152,6 +153,25 @@ fn impossible_records_are_caught() {
         words.store(RING + 8, description);
         let text = consumer.next(&words).unwrap_err().0;
         assert!(text.contains(hint) && text.contains("cell 0"), "{text}");
+    }
+}
+
+#[test]
+fn slices_of_the_readers_come_back_by_its_own_shape() {
+    let own = Layout { cells: 256, counts: [0, 2, 0, 0, 0] };
+    let cases = [
+        (describe(BACK, 0, 1, 1), own.slice(1, 1)),
+        (describe(BACK, capacity(1), 1, 0), own.slice(1, 0)),
+        (describe(BACK, capacity(1) + 1, 1, 0), None),
+        (describe(BACK, 0, 1, 2), None),
+        (describe(BACK, 0, 0, 0), None),
+        (describe(BACK, 0, CLASSES, 0), None),
+    ];
+    for (description, at) in cases {
+        let (mut words, mut consumer) = (Words::new(LAYOUT), Consumer::new(LAYOUT).with_trust(own));
+        words.store(RING, 1);
+        words.store(RING + 8, description);
+        assert_eq!(consumer.next(&words).ok().flatten().map(|record| record.at), at, "{description:#x}");
     }
 }
 
@@ -182,10 +202,16 @@ fn changed_words_never_lead_outside() {
     };
     let (mut caught, mut passed) = (0, 0);
     for _ in 0..100_000 {
-        let mut ends = Ends::at(random() as u64 % 256);
+        let start = random() as u64 % 256;
+        let (mut ends, trusted) = (Ends::at(start), random() % 2 == 0);
+        if trusted {
+            ends.consumer = Consumer::at(LAYOUT, start).with_trust(LAYOUT);
+        }
         for _ in 0..random() % 20 {
-            let content = match random() % 3 {
-                0 => Content::Slice { class: random() % CLASSES, index: 0, len: 1 + random() % 4096 },
+            let (class, len) = (random() % CLASSES, 1 + random() % 4096);
+            let content = match random() % 4 {
+                0 => Content::Slice { class, index: 0, len },
+                1 if trusted => Content::Back { class, index: 0, len: len - 1 },
                 _ => Content::Inline(1 + random() % 300),
             };
             ends.put(content);
@@ -211,7 +237,7 @@ fn changed_words_never_lead_outside() {
                 Err(_) => break caught += 1,
                 Ok(Some(record)) => {
                     let len = match record.content {
-                        Content::Inline(len) | Content::Slice { len, .. } => len,
+                        Content::Inline(len) | Content::Slice { len, .. } | Content::Back { len, .. } => len,
                         Content::End => 0,
                     };
                     assert!(record.at >= RING && record.at + len <= LAYOUT.len());

@@ -21,14 +21,32 @@ use rustix::{
     thread,
 };
 
-/// What every file must be sealed against.
-const SEALS: SealFlags =
-    SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::FUTURE_WRITE).union(SealFlags::SEAL);
+/// Who writes a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// The end that made it.
+    Owner,
+    /// Either end.
+    Both,
+}
+
+impl Writer {
+    /// What the file must be sealed against.
+    fn seals(self) -> SealFlags {
+        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        if self == Writer::Owner { seals | SealFlags::FUTURE_WRITE } else { seals }
+    }
+
+    /// What the peer may do there.
+    fn protection(self) -> ProtFlags {
+        if self == Writer::Owner { ProtFlags::READ } else { ProtFlags::READ | ProtFlags::WRITE }
+    }
+}
 
 /// Kind of the file system that plain memory files live in; on one of huge pages a read may raise a signal.
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 
-/// Descriptors looked for in one message; one is right, and those beyond these are closed by the kernel.
+/// Descriptors looked for in one message; one or two are right, and those beyond these are closed by the kernel.
 const DESCRIPTORS_MAX: usize = 4;
 
 /// A mapping of a whole memory file.
@@ -69,7 +87,7 @@ impl Drop for Mapping {
 }
 
 /// A new file of `len` bytes without memory yet, mapped for writing and sealed.
-pub(super) fn create(len: usize) -> io::Result<(OwnedFd, Mapping)> {
+pub(super) fn create(len: usize, writer: Writer) -> io::Result<(OwnedFd, Mapping)> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let file = match fs::memfd_create(c"volo-shm", flags | MemfdFlags::NOEXEC_SEAL) {
         Err(Errno::INVAL) => fs::memfd_create(c"volo-shm", flags)?, // before Linux 6.3
@@ -77,7 +95,7 @@ pub(super) fn create(len: usize) -> io::Result<(OwnedFd, Mapping)> {
     };
     fs::ftruncate(&file, len as u64)?;
     let mapping = Mapping::new(file.as_fd(), len, ProtFlags::READ | ProtFlags::WRITE)?;
-    fs::fcntl_add_seals(&file, SEALS)?;
+    fs::fcntl_add_seals(&file, writer.seals())?;
     Ok((file, mapping))
 }
 
@@ -91,13 +109,14 @@ pub(super) fn allocate(file: &OwnedFd, offset: usize, len: usize) -> io::Result<
     }
 }
 
-/// Maps the peer's file for reading, if it is what it should be; says else why not.
-pub(super) fn map_peer(file: &OwnedFd, len: usize) -> Result<Mapping, String> {
+/// Maps the peer's file, if it is what it should be; says else why not.
+pub(super) fn map_peer(file: &OwnedFd, len: usize, writer: Writer) -> Result<Mapping, String> {
     let failed = |what: &str, error: Errno| format!("{what}: {error}");
     let seals = fs::fcntl_get_seals(file)
         .map_err(|error| failed("the descriptor is of no memory file with seals", error))?;
-    if !seals.contains(SEALS) {
-        return Err(format!("the memory file has the seals {seals:?}, but must have {SEALS:?}"));
+    let wanted = writer.seals();
+    if !seals.contains(wanted) {
+        return Err(format!("the memory file has the seals {seals:?}, but must have {wanted:?}"));
     }
     let system = fs::fstatfs(file).map_err(|error| failed("the memory file has no file system", error))?;
     if system.f_type as u64 != TMPFS_MAGIC {
@@ -107,17 +126,15 @@ pub(super) fn map_peer(file: &OwnedFd, len: usize) -> Result<Mapping, String> {
     if usize::try_from(size) != Ok(len) {
         return Err(format!("the memory file has {size} bytes, but {len} were announced"));
     }
-    Mapping::new(file.as_fd(), len, ProtFlags::READ).map_err(|error| format!("it can't be mapped: {error}"))
+    Mapping::new(file.as_fd(), len, writer.protection())
+        .map_err(|error| format!("it can't be mapped: {error}"))
 }
 
-/// Sends bytes, and a descriptor with the first of them; gives how many bytes went.
-pub(super) fn send_with(socket: impl AsFd, bytes: &[u8], file: Option<&OwnedFd>) -> io::Result<usize> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+/// Sends bytes, and descriptors with the first of them; gives how many bytes went.
+pub(super) fn send_with(socket: impl AsFd, bytes: &[u8], files: &[BorrowedFd<'_>]) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let files = file.map(|file| [file.as_fd()]);
-    if let Some(files) = &files
-        && !control.push(SendAncillaryMessage::ScmRights(files))
-    {
+    if !files.is_empty() && !control.push(SendAncillaryMessage::ScmRights(files)) {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;

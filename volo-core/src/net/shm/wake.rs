@@ -47,6 +47,11 @@ impl Sleeper {
         }
     }
 
+    /// How often this end has slept.
+    pub(super) fn times(&self) -> u64 {
+        self.times
+    }
+
     /// Whether this end said that it sleeps.
     pub(super) fn is_asleep(&self) -> bool {
         self.asleep
@@ -86,6 +91,10 @@ impl Alarm {
 /// How long to look before sleeping: a bit more than it costs to be woken.
 const WINDOW: Duration = Duration::from_micros(50);
 
+/// How long at most, where waits take longer. Two ends that both sleep see waits of twice the time it takes to be
+/// woken, and neither would ever find anything in a shorter window.
+const WINDOW_MAX: Duration = Duration::from_micros(200);
+
 /// Looks in one go; about a microsecond.
 const LOOKS: u32 = 32;
 
@@ -113,6 +122,8 @@ pub(super) enum Look {
 /// Decides between looking and sleeping.
 pub(super) struct Spin {
     mode: ShmSpin,
+    /// How long to look: longer than the last wait that could have been spent looking.
+    window: Duration,
     /// Since when this connection has been looking.
     since: Option<Instant>,
     failures: u32,
@@ -125,7 +136,15 @@ pub(super) struct Spin {
 
 impl Spin {
     pub(super) fn new(mode: ShmSpin) -> Self {
-        Spin { mode, since: None, failures: 0, paused: 0, pause: SHORT_SLEEPS, asleep_since: None }
+        Spin {
+            mode,
+            window: WINDOW,
+            since: None,
+            failures: 0,
+            paused: 0,
+            pause: SHORT_SLEEPS,
+            asleep_since: None,
+        }
     }
 
     /// Looks for a moment, if that is worth it now; not if the peer can't run meanwhile, because it needs the same
@@ -156,7 +175,7 @@ impl Spin {
         if found {
             return Look::Found;
         }
-        if since.elapsed() > WINDOW {
+        if since.elapsed() > self.window {
             self.fail();
             return Look::Sleep;
         }
@@ -168,25 +187,28 @@ impl Spin {
     pub(super) fn arrived(&mut self) {
         if self.since.take().is_some() {
             (self.failures, self.pause) = (0, SHORT_SLEEPS);
-        } else if let Some(since) = self.asleep_since.take()
-            && self.paused > 0
-            && since.elapsed() < 4 * WINDOW
-        {
-            self.paused -= 1;
-            self.failures = FAILURES_MAX - 1; // the next window in vain is the last
+        } else if let Some(since) = self.asleep_since.take() {
+            let slept = since.elapsed();
+            if slept < WINDOW_MAX {
+                self.window = (2 * slept).clamp(WINDOW, WINDOW_MAX);
+                if self.paused > 0 {
+                    self.paused -= 1;
+                    self.failures = FAILURES_MAX - 1; // the next window in vain is the last
+                }
+            }
         }
     }
 
     /// This end goes to sleep.
     pub(super) fn slept(&mut self) {
         self.since = None;
-        if self.paused > 0 {
+        if self.mode == ShmSpin::Adaptive {
             self.asleep_since.get_or_insert_with(Instant::now);
         }
     }
 
     fn fail(&mut self) {
-        self.since = None;
+        (self.since, self.window) = (None, WINDOW);
         self.failures += 1;
         if self.failures >= FAILURES_MAX {
             self.paused = self.pause;
