@@ -8,7 +8,7 @@ use std::{
     future::{Ready, ready},
     hint::black_box,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use tower::{Layer, Service, ServiceBuilder, layer::layer_fn, util::BoxCloneSyncService};
 use volo_core::{
-    Body, Context as CallContext, DecodeLimits, Error, Format, Outcome, Peer, Raw, Request, Response,
+    Body, Context as CallContext, DecodeLimits, Error, Format, Outcome, Peer, Raw, Request, Response, Target,
     balance::{BalanceLayer, Balancer, LoadBalance},
     clock,
     layers::{
@@ -80,8 +80,12 @@ where
     })
 }
 
+/// Requests share their target, as a client's do.
 fn request(peer: Option<Arc<Peer>>) -> Request {
-    let mut context = CallContext::new("Shop", "list");
+    static TARGET: LazyLock<Arc<Target>> = LazyLock::new(|| {
+        Arc::new(Target { service: "Shop".into(), method: "list".into(), ..Target::default() })
+    });
+    let mut context = CallContext::of(TARGET.clone());
     context.peer = peer;
     context.attempt.timeout = Some(TIMEOUT);
     Request::new(context, body())
@@ -107,7 +111,7 @@ impl Service<Request> for Echo {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let body = request.body().clone();
-        ready(Ok(Response::new(request.context, body, Outcome::Success)))
+        ready(Ok(Response::new(request.into_context(), body, Outcome::Success)))
     }
 }
 

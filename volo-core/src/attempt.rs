@@ -37,6 +37,7 @@ impl Attempt {
     }
 
     /// Notes whom a balancer picked for this attempt; does nothing for a call that is sent once at most.
+    #[inline]
     pub fn note_pick(&self, peer: &Arc<Peer>) {
         if let Some(tried) = &self.tried {
             tried.picks().push(self.number, peer.clone());

@@ -78,6 +78,15 @@ pub enum Body {
     Raw(Raw),
 }
 
+impl Body {
+    /// No bytes at all, not even a struct.
+    pub(crate) const NOTHING: Body = Body::Raw(Raw {
+        format: Format(0),
+        bytes: Bytes::new(),
+        limits: DecodeLimits { depth_max: 0, memory_max: 0 },
+    });
+}
+
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use faststr::FastStr;
 use pin_project_lite::pin_project;
 
-use crate::{Address, Attempt, Stages};
+use crate::{Address, Attempt, Body, Stages};
 
 /// Whom a call is for, by names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,23 +46,35 @@ impl Default for Target {
     }
 }
 
-/// The circumstances of one call: a handle to its [`CallInfo`], because it passes through all layers by value.
+/// The circumstances of one call: a handle to its [`CallInfo`], because it passes through many hands by value.
 ///
 /// The default one, of which nothing is known, costs no memory.
-#[derive(Clone, Default)]
-pub struct Context(Option<Box<CallInfo>>);
+#[derive(Default)]
+pub struct Context(Option<Box<Call>>);
+
+/// What a request and the response to it consist of: both are handles to the same memory, one after the other.
+#[derive(Clone)]
+pub struct Call {
+    /// Who is called, until when, and what travels along; of a response, what travels back.
+    pub context: CallInfo,
+    /// There is one unless this is a mere context.
+    pub(crate) body: Option<Body>,
+    /// The body as a layer or handler decoded it.
+    pub(crate) decoded: Option<Arc<dyn Any + Send + Sync>>,
+}
 
 /// What there is to know of one call. Its [`Target`] is read as if it were part of it.
 #[derive(Clone, Debug, Default)]
 pub struct CallInfo {
-    target: Target,
+    /// Shared by all calls of a client to the same method.
+    target: Option<Arc<Target>>,
     /// Which attempt at the call this is.
     pub attempt: Attempt,
     /// When the call must be over.
     pub deadline: Option<Instant>,
     /// The other end of the connection; on a client, once one is chosen.
     pub peer: Option<Arc<Peer>>,
-    rare: Option<Box<Rare>>,
+    rare: Option<Arc<Rare>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -189,6 +201,9 @@ impl fmt::Debug for Extensions {
 }
 
 impl CallInfo {
+    const NOTHING: CallInfo =
+        CallInfo { target: None, attempt: Attempt::NONE, deadline: None, peer: None, rare: None };
+
     /// The metainfo, if any was ever set or received.
     pub fn metainfo(&self) -> Option<&Metainfo> {
         self.rare.as_ref().map(|rare| &rare.metainfo)
@@ -202,7 +217,7 @@ impl CallInfo {
 
     /// The metainfo, to change it.
     pub fn metainfo_mut(&mut self) -> &mut Metainfo {
-        &mut self.rare.get_or_insert_default().metainfo
+        &mut self.rare_mut().metainfo
     }
 
     /// The value of type `T` that a layer left here.
@@ -212,7 +227,12 @@ impl CallInfo {
 
     /// Values for other layers.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
-        &mut self.rare.get_or_insert_default().extensions
+        &mut self.rare_mut().extensions
+    }
+
+    /// Its target, which calls to the same method may share; `None` if nothing is known of it.
+    pub fn target(&self) -> Option<&Arc<Target>> {
+        self.target.as_ref()
     }
 
     /// Where to note the stages that the call reaches; `None` unless somebody wants to know.
@@ -222,7 +242,11 @@ impl CallInfo {
 
     /// Has the stages noted there from now on.
     pub fn set_stages(&mut self, stages: Arc<Stages>) {
-        self.rare.get_or_insert_default().stages = Some(stages);
+        self.rare_mut().stages = Some(stages);
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        Arc::make_mut(self.rare.get_or_insert_default())
     }
 }
 
@@ -233,14 +257,22 @@ impl Context {
     }
 
     /// The context of a call to this target.
-    pub fn of(target: Target) -> Self {
-        Context(Some(Box::new(CallInfo { target, ..CallInfo::default() })))
+    pub fn of(target: impl Into<Arc<Target>>) -> Self {
+        let mut call = Box::<Call>::default(); // which is made in place
+        call.context.target = Some(target.into());
+        Context(Some(call))
+    }
+
+    /// The memory of a call with this context.
+    #[inline]
+    pub(crate) fn into_call(self) -> Box<Call> {
+        self.0.unwrap_or_default()
     }
 
     /// The context of the reply to this call: whom it was for and sent to, but nothing of what travelled along.
     pub fn into_reply(mut self) -> Self {
-        if let Some(info) = &mut self.0 {
-            (info.rare, info.deadline) = (None, None);
+        if let Some(call) = &mut self.0 {
+            (call.context.rare, call.context.deadline) = (None, None);
         }
         self
     }
@@ -263,21 +295,61 @@ impl Context {
     }
 }
 
+impl Call {
+    /// The payload.
+    pub fn body(&self) -> &Body {
+        static NOTHING: Body = Body::NOTHING;
+        self.body.as_ref().unwrap_or(&NOTHING)
+    }
+
+    /// What is left if the payload goes.
+    #[inline]
+    pub(crate) fn into_context(mut self: Box<Self>) -> Context {
+        (self.body, self.decoded) = (None, None);
+        Context(Some(self))
+    }
+}
+
+impl Default for Call {
+    fn default() -> Self {
+        Call { context: CallInfo::NOTHING, body: None, decoded: None }
+    }
+}
+
+impl Clone for Context {
+    fn clone(&self) -> Self {
+        Context(
+            self.0.as_deref().map(|call| Box::new(Call { context: call.context.clone(), ..Call::default() })),
+        )
+    }
+}
+
+impl From<CallInfo> for Context {
+    fn from(context: CallInfo) -> Self {
+        Context(Some(Box::new(Call { context, ..Call::default() })))
+    }
+}
+
 impl Deref for Context {
     type Target = CallInfo;
 
     #[inline]
     fn deref(&self) -> &CallInfo {
-        static NOTHING: CallInfo =
-            CallInfo { target: Target::NONE, attempt: Attempt::NONE, deadline: None, peer: None, rare: None };
-        self.0.as_deref().unwrap_or(&NOTHING)
+        static NOTHING: CallInfo = CallInfo::NOTHING;
+        self.0.as_ref().map_or(&NOTHING, |call| &call.context)
     }
 }
 
 impl DerefMut for Context {
     #[inline]
     fn deref_mut(&mut self) -> &mut CallInfo {
-        self.0.get_or_insert_default()
+        &mut self.0.get_or_insert_default().context
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("context", &self.context).field("body", &self.body).finish()
     }
 }
 
@@ -292,14 +364,15 @@ impl Deref for CallInfo {
 
     #[inline]
     fn deref(&self) -> &Target {
-        &self.target
+        static NONE: Target = Target::NONE;
+        self.target.as_deref().unwrap_or(&NONE)
     }
 }
 
 impl DerefMut for CallInfo {
     #[inline]
     fn deref_mut(&mut self) -> &mut Target {
-        &mut self.target
+        Arc::make_mut(self.target.get_or_insert_default())
     }
 }
 

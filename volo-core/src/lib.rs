@@ -30,7 +30,7 @@ pub use address::{Address, ParseAddressError};
 pub use attempt::{Attempt, Tried};
 pub use body::{Body, Decode, DecodeLimits, Encode, Format, Raw};
 pub use context::{
-    CallInfo, Certificate, Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope, Target,
+    Call, CallInfo, Certificate, Context, Credentials, Extensions, Metainfo, Pairs, Peer, Scope, Target,
 };
 pub use error::{BoxError, Error, ErrorKind, Origin, Result, Retry};
 pub use request::{Outcome, Request, Response};

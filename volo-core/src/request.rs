@@ -1,36 +1,35 @@
 //! What flows through the layers: a request with its context, and the response to it.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
-use crate::{Body, Context, Decode, Error, Result, Retry};
+use crate::{Body, Call, Context, Decode, Error, Result, Retry};
 
-/// One call, on its way to a peer or to a handler.
+/// One call, on its way to a peer or to a handler: a handle, because it passes through many hands by value.
 ///
 /// Cloning is cheap whatever the payload: retry, hedging and fan-out need nothing from the message.
 #[derive(Clone)]
-pub struct Request {
-    /// Who is called, until when, and what travels along.
-    pub context: Context,
-    body: Body,
-    /// Boxed, because a request passes through many hands and few layers decode it.
-    decoded: Option<Box<Arc<dyn Any + Send + Sync>>>,
-}
+pub struct Request(Box<Call>);
 
 impl Request {
     /// A request with this payload.
     pub fn new(context: Context, body: Body) -> Self {
-        Request { context, body, decoded: None }
-    }
-
-    /// The payload as it will be, or was, on the wire.
-    pub fn body(&self) -> &Body {
-        &self.body
+        let mut call = context.into_call();
+        call.body = Some(body);
+        Request(call)
     }
 
     /// Replaces the payload.
     pub fn set_body(&mut self, body: Body) {
-        self.body = body;
-        self.decoded = None;
+        (self.0.body, self.0.decoded) = (Some(body), None);
+    }
+
+    /// The context alone.
+    pub fn into_context(self) -> Context {
+        self.0.into_context()
     }
 
     /// The decoded arguments. Decodes on first use and keeps the result for the layers and the handler below.
@@ -38,23 +37,39 @@ impl Request {
     /// # Errors
     /// When the payload can't be decoded as `T`, or a typed payload is of another type.
     pub fn args<T: Decode>(&mut self) -> Result<&T> {
-        if self.decoded.as_ref().is_none_or(|known| !known.is::<T>()) {
-            self.decoded = Some(Box::new(Arc::new(decode::<T>(&self.body)?)));
+        if self.0.decoded.as_ref().is_none_or(|known| !known.is::<T>()) {
+            self.0.decoded = Some(Arc::new(decode::<T>(self.body())?));
         }
-        self.decoded.as_ref().and_then(|known| known.downcast_ref()).ok_or_else(wrong_type::<T>)
+        self.0.decoded.as_ref().and_then(|known| known.downcast_ref()).ok_or_else(wrong_type::<T>)
     }
 
     /// Takes the decoded arguments out, with the context; decodes unless a layer above already did.
     ///
     /// # Errors
     /// As [`Request::args`].
-    pub fn into_args<T: Decode + Clone>(self) -> Result<(Context, T)> {
-        let known = self.decoded.and_then(|known| known.downcast::<T>().ok());
+    pub fn into_args<T: Decode + Clone>(mut self) -> Result<(Context, T)> {
+        let known = self.0.decoded.take().and_then(|known| known.downcast::<T>().ok());
         let args = match known {
             Some(known) => Arc::try_unwrap(known).unwrap_or_else(|shared| T::clone(&shared)),
-            None => decode::<T>(&self.body)?,
+            None => decode::<T>(self.body())?,
         };
-        Ok((self.context, args))
+        Ok((self.into_context(), args))
+    }
+}
+
+impl Deref for Request {
+    type Target = Call;
+
+    #[inline]
+    fn deref(&self) -> &Call {
+        &self.0
+    }
+}
+
+impl DerefMut for Request {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Call {
+        &mut self.0
     }
 }
 
@@ -71,7 +86,7 @@ fn wrong_type<T>() -> Error {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("context", &self.context).field("body", &self.body).finish()
+        f.debug_tuple("Request").field(&self.0).finish()
     }
 }
 
@@ -97,12 +112,10 @@ impl Outcome {
     }
 }
 
-/// The reply to one call.
+/// The reply to one call: a handle, as the request was.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// What travels back beside the result: backward metainfo, extensions.
-    pub context: Context,
-    body: Body,
+    call: Box<Call>,
     outcome: Outcome,
     retry: Retry,
 }
@@ -110,22 +123,20 @@ pub struct Response {
 impl Response {
     /// A reply with this payload and outcome.
     pub fn new(context: Context, body: Body, outcome: Outcome) -> Self {
-        Response { context, body, outcome, retry: Retry::Never }
-    }
-
-    /// The payload.
-    pub fn body(&self) -> &Body {
-        &self.body
+        let mut call = context.into_call();
+        call.body = Some(body);
+        Response { call, outcome, retry: Retry::Never }
     }
 
     /// Takes the payload out.
-    pub fn into_body(self) -> Body {
-        self.body
+    pub fn into_body(mut self) -> Body {
+        self.call.body.take().unwrap_or(Body::NOTHING)
     }
 
     /// Takes context and payload out.
-    pub fn into_parts(self) -> (Context, Body) {
-        (self.context, self.body)
+    pub fn into_parts(mut self) -> (Context, Body) {
+        let body = self.call.body.take().unwrap_or(Body::NOTHING);
+        (self.call.into_context(), body)
     }
 
     /// Says that the call may be sent again, because the peer vouches that it was not executed.
@@ -142,5 +153,62 @@ impl Response {
     /// How the call ended.
     pub fn outcome(&self) -> Outcome {
         self.outcome
+    }
+}
+
+impl Deref for Response {
+    type Target = Call;
+
+    #[inline]
+    fn deref(&self) -> &Call {
+        &self.call
+    }
+}
+
+impl DerefMut for Response {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Call {
+        &mut self.call
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CallInfo, DecodeLimits, Format, Raw};
+
+    fn body(bytes: &'static [u8]) -> Body {
+        let limits = DecodeLimits { depth_max: 1, memory_max: 1 };
+        Body::Raw(Raw { format: Format(0), bytes: bytes.into(), limits })
+    }
+
+    fn len(body: &Body) -> usize {
+        match body {
+            Body::Raw(raw) => raw.bytes.len(),
+            Body::Typed(_) => unreachable!("nothing here is typed"),
+        }
+    }
+
+    #[test]
+    fn context_and_payload_go_separate_ways() {
+        let mut request = Request::new(Context::new("Shop", "list"), body(b"123"));
+        let copy = request.clone();
+        request.context.method = "find".into();
+        assert_eq!((&*copy.context.method, &*request.context.method), ("list", "find"));
+        request.context = CallInfo::default();
+        assert_eq!((len(request.body()), len(copy.body())), (3, 3), "another context leaves the payload");
+
+        let context = copy.into_context();
+        let reply = Response::new(context.clone(), body(b"12"), Outcome::Success);
+        assert_eq!((len(reply.body()), &*reply.context.method), (2, "list"));
+        let (context, taken) = reply.into_parts();
+        assert_eq!((len(&taken), &*context.method), (2, "list"));
+        assert_eq!(len(Request::new(context, body(b"1")).body()), 1);
+    }
+
+    #[test]
+    fn they_are_small() {
+        assert_eq!(size_of::<Option<Request>>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<Response>>(), 3 * size_of::<usize>());
     }
 }

@@ -31,7 +31,7 @@ fn instances(ports: impl IntoIterator<Item = u16>) -> Vec<Instance> {
 
 fn answer(request: Request) -> Result<Response> {
     let body = request.body().clone();
-    Ok(Response::new(request.context, body, Outcome::Success))
+    Ok(Response::new(request.into_context(), body, Outcome::Success))
 }
 
 /// Who a call goes to, with `balancer` in a stack of tower's own parts.

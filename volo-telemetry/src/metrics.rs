@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use faststr::FastStr;
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
 use volo_core::{
-    Address, Context,
+    Address, CallInfo,
     layers::trace::{Side, Stats, Status, TracedCall, Tracer},
 };
 
@@ -61,7 +61,7 @@ impl fmt::Debug for MetricsTracer {
 impl Tracer for MetricsTracer {
     type Call = MetricsCall;
 
-    fn start(&self, side: Side, context: &mut Context) -> MetricsCall {
+    fn start(&self, side: Side, context: &mut CallInfo) -> MetricsCall {
         let method = self.method(side, &context.service, &context.method);
         method.active.increment(1.0);
         MetricsCall { method }

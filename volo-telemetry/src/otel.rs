@@ -14,7 +14,7 @@ use tracing_subscriber::{
     EnvFilter, Layer, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
 };
 use volo_core::{
-    Context,
+    CallInfo,
     layers::trace::{Side, TraceContext, Tracer, open_span},
 };
 
@@ -87,7 +87,7 @@ pub struct OtelTracer;
 impl Tracer for OtelTracer {
     type Call = Span;
 
-    fn start(&self, side: Side, context: &mut Context) -> Span {
+    fn start(&self, side: Side, context: &mut CallInfo) -> Span {
         let span = open_span(side, context);
         if side == Side::Server
             && let Some(parent) = TraceContext::received(context)

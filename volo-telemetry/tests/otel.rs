@@ -57,7 +57,7 @@ fn a_span_reaches_the_collector() {
         request.context.metainfo_mut().upstream.set("traceparent", caller.to_string());
         let server = TraceLayer::server(OtelTracer).layer(service_fn(|request: Request| async {
             let body = request.body().clone();
-            Ok::<_, Error>(Response::new(request.context, body, Outcome::Success))
+            Ok::<_, Error>(Response::new(request.into_context(), body, Outcome::Success))
         }));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let response = runtime.block_on(server.oneshot(request)).unwrap();

@@ -27,7 +27,7 @@ async fn serve(mut request: Request) -> Result<Response, Error> {
     let address: Address = "127.0.0.1:7".parse().unwrap();
     request.context.peer = Some(Arc::new(Peer::new(address)));
     let body = request.body().clone();
-    Ok(Response::new(request.context, body, Outcome::Success))
+    Ok(Response::new(request.into_context(), body, Outcome::Success))
 }
 
 async fn scrape(address: std::net::SocketAddr) -> String {

@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use volo_core::{Body, Context, Outcome, Request, Response, Stage, Target};
+use volo_core::{Body, CallInfo, Context, Outcome, Request, Response, Stage, Target};
 
 use crate::{
     ApplicationException, ApplicationKind, HandlerFuture, ServerError,
@@ -45,7 +45,7 @@ where
     })
 }
 
-fn mark(context: &Context, stage: Stage) {
+fn mark(context: &CallInfo, stage: Stage) {
     if let Some(stages) = context.stages() {
         stages.mark(stage);
     }
@@ -67,8 +67,8 @@ pub(crate) fn failure(context: Context, exception: ApplicationException) -> Resp
 
 /// The response to a method that the service doesn't have; a dispatcher's last arm.
 pub fn unknown_method(request: Request) -> HandlerFuture {
-    let Target { service, method, .. } = &**request.context;
+    let Target { service, method, .. } = &*request.context;
     let text = format!("service {service} has no method {method}");
     let exception = ApplicationException::new(ApplicationKind::UNKNOWN_METHOD, text);
-    Box::pin(std::future::ready(Ok(failure(request.context, exception))))
+    Box::pin(std::future::ready(Ok(failure(request.into_context(), exception))))
 }

@@ -8,10 +8,13 @@ mod advert;
 mod json;
 pub mod keys;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use faststr::FastStr;
-use volo_core::{Context, Metainfo, Target};
+use volo_core::{CallInfo, Context, Metainfo, Target};
 
 use crate::{
     BizError,
@@ -93,7 +96,7 @@ impl Budget {
 /// Fills an empty request header. The time left until the context's deadline travels as its budget.
 pub fn write_request(
     header: &mut Header,
-    context: &Context,
+    context: &CallInfo,
     kind: MessageKind,
     identity: &Identity,
     now: Instant,
@@ -128,7 +131,7 @@ pub fn write_request(
 
 /// Whether service, method, kind and budget are all that [`write_request`] takes from this context, so that the rest of
 /// the header is the same for every such call.
-pub fn is_plain(context: &Context) -> bool {
+pub fn is_plain(context: &CallInfo) -> bool {
     context.metainfo().is_none() && context.attempt.is_first()
 }
 
@@ -146,12 +149,31 @@ fn write_forward(header: &mut Header, metainfo: &Metainfo, is_retry: bool) {
     }
 }
 
-/// The context of a received request; its deadline is the budget from `now` on.
-pub fn read_request(header: Option<&Header>, head: &MessageHead, now: Instant) -> Context {
+/// Service and method that a received request is for; the service is empty if it names none.
+pub fn read_names<'a>(header: Option<&'a Header>, head: &'a MessageHead) -> (&'a str, &'a str) {
     let (service, method) = head.split_name();
-    let service = service.map_or_else(FastStr::empty, |service| part(&head.name, service));
+    (header.and_then(read_service).map(|name| &**name).or(service).unwrap_or_default(), method)
+}
+
+/// The same, as the target of the request.
+pub fn read_target(header: Option<&Header>, head: &MessageHead) -> Target {
+    let (service, method) = head.split_name();
+    let service = match (header.and_then(read_service), service) {
+        (Some(named), _) => named.clone(),
+        (None, service) => service.map_or_else(FastStr::empty, |service| part(&head.name, service)),
+    };
     let (method, oneway) = (part(&head.name, method), head.kind == MessageKind::Oneway);
-    let mut context = Context::of(Target { service, method, oneway, idempotent: false });
+    Target { service, method, oneway, idempotent: false }
+}
+
+/// The service as the header names it; the last word counts.
+fn read_service(header: &Header) -> Option<&FastStr> {
+    header.strings.iter().rfind(|(key, _)| key == keys::SERVICE).map(|(_, name)| name)
+}
+
+/// The context of a received request for `target`; its deadline is the budget from `now` on.
+pub fn read_request(header: Option<&Header>, target: impl Into<Arc<Target>>, now: Instant) -> Context {
+    let mut context = Context::of(target);
     if let Some(header) = header {
         read_integers(header, &mut context, now);
         read_forward(header, &mut context);
@@ -159,7 +181,7 @@ pub fn read_request(header: Option<&Header>, head: &MessageHead, now: Instant) -
     context
 }
 
-fn read_integers(header: &Header, context: &mut Context, now: Instant) {
+fn read_integers(header: &Header, context: &mut CallInfo, now: Instant) {
     let mut caller = Caller::default();
     for (key, value) in &header.integers {
         match *key {
@@ -174,11 +196,9 @@ fn read_integers(header: &Header, context: &mut Context, now: Instant) {
     }
 }
 
-fn read_forward(header: &Header, context: &mut Context) {
+fn read_forward(header: &Header, context: &mut CallInfo) {
     for (key, value) in &header.strings {
-        if key == keys::SERVICE {
-            context.service = value.clone();
-        } else if let Some(name) = key.strip_prefix(keys::PERSISTENT) {
+        if let Some(name) = key.strip_prefix(keys::PERSISTENT) {
             if name == keys::RETRY {
                 context.attempt.number = value.trim().parse().unwrap_or(1);
             }
@@ -242,7 +262,7 @@ pub fn knows_not_executed(header: &Header) -> bool {
 /// Fills an empty reply header; backward metainfo is taken from the handler's context.
 pub fn write_reply(
     header: &mut Header,
-    context: &Context,
+    context: &CallInfo,
     kind: MessageKind,
     notes: &Notes,
     form: BackwardForm,
@@ -268,7 +288,7 @@ pub fn write_reply(
 }
 
 /// Whether [`write_reply`] writes nothing but the kind.
-pub fn is_plain_reply(context: &Context, notes: &Notes) -> bool {
+pub fn is_plain_reply(context: &CallInfo, notes: &Notes) -> bool {
     notes.biz.is_none()
         && !notes.closing
         && !notes.not_executed
@@ -288,7 +308,7 @@ fn write_backward(header: &mut Header, metainfo: &Metainfo, form: BackwardForm) 
 }
 
 /// What a received reply says; backward metainfo, prefixed or bare, ends in `context` as downstream.
-pub fn read_reply(header: &Header, context: &mut Context) -> Notes {
+pub fn read_reply(header: &Header, context: &mut CallInfo) -> Notes {
     let mut notes = Notes::default();
     let (mut status, mut message, mut extra) = (0, FastStr::empty(), None);
     for (key, value) in &header.strings {
@@ -307,7 +327,7 @@ pub fn read_reply(header: &Header, context: &mut Context) -> Notes {
     notes
 }
 
-fn read_backward(key: &FastStr, value: &FastStr, context: &mut Context) {
+fn read_backward(key: &FastStr, value: &FastStr, context: &mut CallInfo) {
     let name = match key.strip_prefix(keys::BACKWARD) {
         Some(name) => part(key, name),
         None if keys::is_reserved(key) => return,

@@ -233,7 +233,7 @@ async fn a_fallback_answers_once_all_attempts_failed() {
     let client = pingpong(&address).fallback(async |request, failure| {
         assert!(failure.is_ok_and(|response| matches!(response.outcome(), Outcome::Failed(_))));
         assert_eq!(request.context.method, "echo");
-        Ok(Response::new(request.context, raw(number(42)), Outcome::Success))
+        Ok(Response::new(request.into_context(), raw(number(42)), Outcome::Success))
     });
     assert_eq!(call_number(&client.build(), &ECHO, 7).await.unwrap(), 42);
     assert_eq!(received(&mut calls), 3);

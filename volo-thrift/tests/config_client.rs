@@ -256,7 +256,7 @@ async fn refusals_faults_and_the_fallback() {
     let (address, config) = (echo_server().await, Config::new());
     let client = client_of(address).pingpong().config(&config).fallback(async |request, failure| {
         assert!(failure.is_err());
-        Ok(Response::new(request.context, raw(number(42)), Outcome::Success))
+        Ok(Response::new(request.into_context(), raw(number(42)), Outcome::Success))
     });
     let client: Plain = client.build();
     let call = async || call_number(&client, &ECHO, 1).await.map_err(|error| error.to_string());

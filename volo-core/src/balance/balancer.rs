@@ -10,7 +10,6 @@ use std::{
     time::Instant,
 };
 
-use arc_swap::ArcSwap;
 use faststr::FastStr;
 
 use super::{Ask, Endpoint, Instance, LoadBalance, Policy, Random, Snapshot, latency::Decay};
@@ -18,7 +17,7 @@ use crate::{
     Request, Retry,
     clock::now,
     discover::Feed,
-    layers::Verdict,
+    layers::{Reader, Setting, Verdict},
     observe::{self, Event, Sample, Sampled},
 };
 
@@ -27,7 +26,7 @@ const REFRESH_NS: u64 = 20_000_000;
 
 /// Spreads calls over the instances of one service. Shared by all clones of a client.
 pub struct Balancer {
-    state: ArcSwap<State>,
+    state: Setting<State>,
     /// Whether the present options need to know how long calls take.
     timed: AtomicBool,
     /// Whether any instance gets less than its full share.
@@ -40,7 +39,7 @@ pub struct Balancer {
 }
 
 /// The list, and how calls are spread over it; replaced as a whole.
-struct State {
+pub(super) struct State {
     rules: Arc<Rules>,
     snapshot: Arc<Snapshot>,
 }
@@ -94,7 +93,7 @@ impl Balancer {
         let snapshot = rules.snapshot(Vec::new());
         let balancer = Arc::new(Balancer {
             timed: AtomicBool::new(rules.is_timed()),
-            state: ArcSwap::from_pointee(State { rules, snapshot }),
+            state: State { rules, snapshot }.into(),
             disturbed: AtomicBool::new(false),
             refresh_at_ns: AtomicU64::new(0),
             start: now(),
@@ -108,12 +107,12 @@ impl Balancer {
 
     /// The list that picks are made from now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.state.load().snapshot.clone()
+        self.state.with(|state| state.snapshot.clone())
     }
 
     /// How calls are spread now.
     pub fn options(&self) -> LoadBalance {
-        self.state.load().rules.options.clone()
+        self.state.with(|state| state.rules.options.clone())
     }
 
     /// Spreads calls another way from now on. What was counted of the instances stays; if nobody is to be ejected any
@@ -121,7 +120,7 @@ impl Balancer {
     pub fn configure(&self, options: LoadBalance) {
         let _changing = self.changing();
         let rules = Arc::new(Rules::new(options));
-        let old = self.state.load();
+        let old = self.state.get();
         let endpoints = old.snapshot.endpoints().iter().map(|it| {
             Arc::new(Endpoint::with_stats(it.instance().clone(), it.stats.clone(), rules.total.clone()))
         });
@@ -130,7 +129,12 @@ impl Balancer {
             snapshot.endpoints().iter().for_each(|it| it.stats.standing.reset());
         }
         self.timed.store(rules.is_timed(), Relaxed);
-        self.state.store(Arc::new(State { rules, snapshot }));
+        self.state.set(State { rules, snapshot });
+    }
+
+    /// A reader of the list, for one who picks again and again.
+    pub(super) fn reader(&self) -> Reader<State> {
+        self.state.reader()
     }
 
     pub(crate) fn feed(&self) -> Option<&Feed> {
@@ -141,7 +145,7 @@ impl Balancer {
     /// the first one counts.
     pub fn update(&self, instances: impl IntoIterator<Item = Instance>) {
         let _changing = self.changing();
-        let old = self.state.load();
+        let old = self.state.get();
         let (rules, known) = (&old.rules, old.snapshot.endpoints());
         let known: HashMap<&FastStr, &Arc<Endpoint>> =
             known.iter().map(|endpoint| (&endpoint.instance().id, endpoint)).collect();
@@ -158,18 +162,22 @@ impl Balancer {
                 None => Arc::new(Endpoint::with_stats(instance, Arc::default(), rules.total.clone())),
             })
             .collect();
-        self.state.store(Arc::new(State { rules: rules.clone(), snapshot: rules.snapshot(endpoints) }));
+        self.state.set(State { rules: rules.clone(), snapshot: rules.snapshot(endpoints) });
     }
 
     /// An instance for this attempt at a call; `None` while the list is empty. The pick is noted in the request, so
     /// that a further attempt goes elsewhere.
     pub fn pick(self: &Arc<Self>, request: &Request) -> Option<Picked> {
+        self.pick_from(&self.state.get(), request)
+    }
+
+    /// As [`Balancer::pick`], for one who keeps a reader of the list.
+    pub(super) fn pick_from(self: &Arc<Self>, state: &State, request: &Request) -> Option<Picked> {
         let is_timed = self.timed.load(Relaxed);
         let now_ns = if is_timed { self.now_ns() } else { 0 };
         if self.disturbed.load(Relaxed) {
             self.refresh(if is_timed { now_ns } else { self.now_ns() });
         }
-        let state = self.state.load();
         let attempt = &request.context.attempt;
         let endpoint = Random::with_local(|random| {
             let mut ask = Ask::new(random, attempt);
@@ -186,7 +194,7 @@ impl Balancer {
         let mut verdict = verdict.unwrap_or(Verdict::Ignored(Retry::Never));
         // 0 if durations did not matter when the attempt began.
         if self.timed.load(Relaxed) && start_ns > 0 {
-            let (rules, now_ns) = (&self.state.load().rules, self.now_ns());
+            let (rules, now_ns) = (self.state.with(|state| state.rules.clone()), self.now_ns());
             let took_ns = now_ns.saturating_sub(start_ns);
             if let Some(decay) = rules.latency_decay {
                 // A call that failed says nothing of how fast the instance is, unless it took long to do so.
@@ -207,7 +215,7 @@ impl Balancer {
     }
 
     fn fail(&self, endpoint: &Endpoint) {
-        let state = self.state.load();
+        let state = self.state.get();
         let Some(rules) = &state.rules.options.ejection else { return };
         let now_ns = self.now_ns();
         if !endpoint.stats.standing.failure(now_ns, rules) {
@@ -233,7 +241,7 @@ impl Balancer {
             return;
         }
         let _changing = self.changing();
-        let state = self.state.load();
+        let state = self.state.get();
         let Some(rules) = state.rules.options.ejection.as_ref() else { return };
         self.refresh_at_ns.store(now_ns.saturating_add(REFRESH_NS), Relaxed);
         let mut all_full = true;
@@ -262,9 +270,14 @@ impl Sampled for Balancer {
 
 impl fmt::Debug for Balancer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let State { rules, snapshot } = &**self.state.load();
-        let mut out = f.debug_struct("Balancer");
-        out.field("options", &rules.options).field("instances", snapshot).finish_non_exhaustive()
+        f.debug_struct("Balancer").field("state", &self.state.get()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let State { rules, snapshot } = self;
+        f.debug_struct("State").field("options", &rules.options).field("instances", snapshot).finish()
     }
 }
 
@@ -285,6 +298,7 @@ impl Picked {
 
     /// Ends the attempt. One that is just dropped was given up by its caller, which tells nothing of the instance
     /// unless it took too long already.
+    #[inline]
     pub fn finish(mut self, verdict: Verdict) {
         self.verdict = Some(verdict);
     }

@@ -11,10 +11,10 @@ use std::{
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::{Balancer, Picked};
+use super::{Balancer, Picked, balancer::State};
 use crate::{
     Error, ErrorKind, Request, Response, Result, Retry,
-    layers::{Classify, Rpc},
+    layers::{Classify, Reader, Rpc},
 };
 
 /// Picks an instance for each attempt at a call and sets it as the peer; learns from how the attempt goes.
@@ -45,7 +45,7 @@ impl<S, C: Clone> Layer<S> for BalanceLayer<C> {
     type Service = Balance<S, C>;
 
     fn layer(&self, inner: S) -> Balance<S, C> {
-        Balance { inner, layer: self.clone() }
+        Balance { inner, layer: self.clone(), state: self.balancer.reader() }
     }
 }
 
@@ -54,6 +54,7 @@ impl<S, C: Clone> Layer<S> for BalanceLayer<C> {
 pub struct Balance<S, C = Rpc> {
     inner: S,
     layer: BalanceLayer<C>,
+    state: Reader<State>,
 }
 
 impl<S, C> Service<Request> for Balance<S, C>
@@ -79,7 +80,7 @@ where
         if let Some(feed) = balancer.feed() {
             feed.ensure_running(balancer);
         }
-        if let Some(picked) = balancer.pick(&request) {
+        if let Some(picked) = balancer.pick_from(self.state.get(), &request) {
             request.context.peer = Some(picked.endpoint().peer().clone());
             return Balanced::Running { call: self.inner.call(request), picked: Some(picked), classify };
         }

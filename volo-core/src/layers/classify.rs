@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc, time::Instant};
 
 use crate::{
-    Attempt, Error, ErrorKind, Origin, Outcome, Peer, Request, Response, Retry, layers::retry::RetryConfig,
+    Attempt, Error, ErrorKind, Origin, Outcome, Peer, Request, Response, Retry, Target,
+    layers::retry::RetryConfig,
 };
 
 /// The method a call is for; both names are empty where there are no methods.
@@ -20,6 +21,11 @@ pub trait Describe<Req>: Clone + Send + Sync + 'static {
     /// The method it calls.
     fn route<'a>(&self, _: &'a Req) -> Route<'a> {
         Route::default()
+    }
+
+    /// The same, if it is kept where calls to the method share it.
+    fn target<'a>(&self, _: &'a Req) -> Option<&'a Arc<Target>> {
+        None
     }
 
     /// When it must be over.
@@ -106,7 +112,8 @@ type Judge = dyn Fn(&Result<Response, Error>) -> Option<Verdict> + Send + Sync;
 /// the refusal by a rule, here or there.
 #[derive(Clone, Default)]
 pub struct Rpc {
-    judge: Option<Arc<Judge>>,
+    /// Behind one pointer, because it goes along with each call.
+    judge: Option<Arc<Box<Judge>>>,
 }
 
 impl Rpc {
@@ -115,7 +122,7 @@ impl Rpc {
     where
         F: Fn(&Result<Response, Error>) -> Option<Verdict> + Send + Sync + 'static,
     {
-        Rpc { judge: Some(Arc::new(judge)) }
+        Rpc { judge: Some(Arc::new(Box::new(judge))) }
     }
 }
 
@@ -126,30 +133,43 @@ impl fmt::Debug for Rpc {
 }
 
 impl Describe<Request> for Rpc {
+    #[inline]
     fn route<'a>(&self, request: &'a Request) -> Route<'a> {
-        Route { service: &request.context.service, method: &request.context.method }
+        let Target { service, method, .. } = &*request.context;
+        Route { service, method }
     }
 
+    #[inline]
+    fn target<'a>(&self, request: &'a Request) -> Option<&'a Arc<Target>> {
+        request.context.target()
+    }
+
+    #[inline]
     fn deadline(&self, request: &Request) -> Option<Instant> {
         request.context.deadline
     }
 
+    #[inline]
     fn set_deadline(&self, request: &mut Request, deadline: Instant) {
         request.context.deadline = Some(deadline);
     }
 
+    #[inline]
     fn is_idempotent(&self, request: &Request) -> bool {
         request.context.idempotent
     }
 
+    #[inline]
     fn attempt<'a>(&self, request: &'a Request) -> Option<&'a Attempt> {
         Some(&request.context.attempt)
     }
 
+    #[inline]
     fn attempt_mut<'a>(&self, request: &'a mut Request) -> Option<&'a mut Attempt> {
         Some(&mut request.context.attempt)
     }
 
+    #[inline]
     fn pin_to_last(&self, request: &mut Request) {
         let last = request.context.attempt.tried.as_ref().and_then(|tried| tried.last());
         if last.is_some() {
@@ -157,12 +177,14 @@ impl Describe<Request> for Rpc {
         }
     }
 
+    #[inline]
     fn retry_config<'a>(&self, request: &'a Request) -> Option<&'a Arc<RetryConfig>> {
         request.context.extension()
     }
 }
 
 impl Classify<Response, Error> for Rpc {
+    #[inline]
     fn verdict(&self, result: &Result<Response, Error>) -> Verdict {
         if let Some(verdict) = self.judge.as_ref().and_then(|judge| judge(result)) {
             return verdict;
@@ -177,6 +199,7 @@ impl Classify<Response, Error> for Rpc {
         }
     }
 
+    #[inline]
     fn code(&self, result: &Result<Response, Error>) -> Option<i32> {
         match result.as_ref().ok()?.outcome() {
             Outcome::Business(status) => Some(status),
@@ -184,6 +207,7 @@ impl Classify<Response, Error> for Rpc {
         }
     }
 
+    #[inline]
     fn peer<'a>(&self, result: &'a Result<Response, Error>) -> Option<&'a Arc<Peer>> {
         match result {
             Ok(response) => response.context.peer.as_ref(),
@@ -191,6 +215,7 @@ impl Classify<Response, Error> for Rpc {
         }
     }
 
+    #[inline]
     fn is_timeout(&self, result: &Result<Response, Error>) -> bool {
         result.as_ref().is_err_and(Error::is_timeout)
     }

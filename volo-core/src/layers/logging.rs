@@ -267,7 +267,7 @@ mod tests {
             _ => return Err(Error::timeout("too slow")),
         };
         let body = request.body().clone();
-        ready(Ok(Response::new(request.context, body, outcome))).await
+        ready(Ok(Response::new(request.into_context(), body, outcome))).await
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use tower::{Layer, Service};
 
 use super::{PerMethod, Route, Setting, dice::Dice};
 use crate::{
-    Context, Error, ErrorKind,
+    CallInfo, Error, ErrorKind,
     observe::{self, Event},
 };
 
@@ -135,7 +135,7 @@ impl Default for RejectRule {
 }
 
 impl RejectRule {
-    fn applies(&self, context: &Context, caller: &str, dice: &Dice) -> bool {
+    fn applies(&self, context: &CallInfo, caller: &str, dice: &Dice) -> bool {
         let named = |names: &[FastStr]| names.iter().any(|name| name == caller);
         (self.callers.is_empty() || named(&self.callers))
             && !named(&self.except)
@@ -158,7 +158,7 @@ impl RejectRules {
     }
 
     /// Why a call is refused, if it is. `caller` is its name where that is known, or empty.
-    pub fn reason(&self, context: &Context, caller: &str) -> Option<String> {
+    pub fn reason(&self, context: &CallInfo, caller: &str) -> Option<String> {
         let route = Route { service: &context.service, method: &context.method };
         self.rules.with(|rules| {
             let met = rules.get(route).iter().find(|rule| rule.applies(context, caller, &self.dice));
@@ -213,7 +213,7 @@ mod tests {
     use tower::{ServiceBuilder, ServiceExt, service_fn};
 
     use super::*;
-    use crate::BoxError;
+    use crate::{BoxError, Context};
 
     #[test]
     fn rules_are_met_by_caller_metainfo_and_chance() {

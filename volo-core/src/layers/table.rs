@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     hash::BuildHasher,
-    mem,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -12,6 +11,7 @@ use faststr::FastStr;
 use foldhash::fast::RandomState;
 
 use super::Route;
+use crate::Target;
 
 /// A caller that makes method names up must not fill the memory; methods beyond these share one state.
 const METHODS_MAX: usize = 1024;
@@ -82,11 +82,13 @@ impl<V> Table<V> {
     }
 }
 
-/// States of a [`Table`] that one owner asked for lately. A table forgets nothing, so neither need this.
+/// What one owner knows of the methods it called lately, of each a `T` that never becomes wrong.
 #[derive(Debug)]
-pub(super) struct Recent<V> {
-    known: Vec<Known<V>>,
-    oldest: usize,
+pub(super) struct Recent<T> {
+    /// The methods; `None` where there is nothing, or it was not worth remembering of which method it is.
+    targets: [Option<Arc<Target>>; RECENT],
+    values: [Option<T>; RECENT],
+    next: usize,
     /// Whether anything was asked for: who asks once need not remember it.
     asked: bool,
 }
@@ -94,48 +96,57 @@ pub(super) struct Recent<V> {
 /// How many methods a caller usually calls in turn.
 const RECENT: usize = 4;
 
-impl<V> Default for Recent<V> {
+impl<T> Default for Recent<T> {
     fn default() -> Self {
-        Recent { known: Vec::new(), oldest: 0, asked: false }
+        let (targets, values) = ([const { None }; RECENT], [const { None }; RECENT]);
+        Recent { targets, values, next: 0, asked: false }
     }
 }
 
 /// Starts anew: whoever is cloned for one call should not pay for it.
-impl<V> Clone for Recent<V> {
+impl<T> Clone for Recent<T> {
     fn clone(&self) -> Self {
         Recent::default()
     }
 }
 
-impl<V> Recent<V> {
-    /// The state of a method; `look_up` asks the table.
-    pub(super) fn get(&mut self, route: Route<'_>, look_up: impl FnOnce(Route<'_>) -> Arc<V>) -> Arc<V> {
-        let is_known =
-            |known: &&Known<V>| same(&known.method, route.method) && same(&known.service, route.service);
-        if let Some(known) = self.known.iter().find(is_known) {
-            return known.value.clone();
+impl<T> Recent<T> {
+    /// What is known of a method, which calls that share their target are told apart by; `look_up` finds it out.
+    #[inline]
+    pub(super) fn get<'a>(
+        &mut self,
+        target: Option<&Arc<Target>>,
+        route: impl Fn() -> Route<'a>,
+        look_up: impl FnOnce(Route<'a>) -> T,
+    ) -> &mut T {
+        let shares = |known: &Option<Arc<Target>>| match (known, target) {
+            (Some(known), Some(target)) => Arc::ptr_eq(known, target),
+            _ => false,
+        };
+        match self.targets.iter().position(shares).or_else(|| self.find(route())) {
+            Some(place) => self.values[place].get_or_insert_with(|| look_up(route())),
+            None => self.remember(target, route(), look_up(route())),
         }
-        let value = look_up(route);
-        if mem::replace(&mut self.asked, true) {
-            self.remember(route, value.clone());
-        }
-        value
+    }
+
+    /// The place of a method by its names.
+    #[cold]
+    fn find(&self, route: Route<'_>) -> Option<usize> {
+        let is_named = |known: &Target| known.method == route.method && known.service == route.service;
+        self.targets.iter().position(|known| known.as_deref().is_some_and(is_named))
     }
 
     #[cold]
-    fn remember(&mut self, route: Route<'_>, value: Arc<V>) {
-        let known = Known { service: FastStr::new(route.service), method: FastStr::new(route.method), value };
-        if self.known.len() < RECENT {
-            return self.known.push(known);
-        }
-        self.known[self.oldest] = known;
-        self.oldest = (self.oldest + 1) % RECENT;
+    fn remember(&mut self, target: Option<&Arc<Target>>, route: Route<'_>, value: T) -> &mut T {
+        let named = || {
+            let (service, method) = (FastStr::new(route.service), FastStr::new(route.method));
+            Arc::new(Target { service, method, ..Target::default() })
+        };
+        let place = self.next;
+        self.targets[place] = target.cloned().or_else(|| self.asked.then(named));
+        (self.next, self.asked) = ((place + 1) % RECENT, true);
+        self.values[place].insert(value)
     }
-}
-
-#[inline]
-fn same(known: &str, name: &str) -> bool {
-    known.len() == name.len() && (known.as_ptr() == name.as_ptr() || known == name)
 }
 
 fn find<V>(map: &Map<V>, hash: u64, route: Route<'_>) -> Option<Arc<V>> {
@@ -165,5 +176,35 @@ mod tests {
         let mut count = 0;
         table.for_each(|_, _| count += 1);
         assert_eq!(count, METHODS_MAX + 1);
+    }
+
+    #[test]
+    fn recent_methods_are_known_by_target_and_by_name() {
+        let target = |method: &str| {
+            Arc::new(Target { service: "Shop".into(), method: FastStr::new(method), ..Target::default() })
+        };
+        let mut recent = Recent::default();
+        let mut get = |target: Option<&Arc<Target>>, method, value| {
+            let route = || Route { service: "Shop", method };
+            *recent.get(target, route, |_| value)
+        };
+        let list = target("list");
+        assert_eq!(get(Some(&list), "list", 1), 1);
+        assert_eq!(get(Some(&list), "list", 2), 1, "the same target");
+        assert_eq!(get(Some(&target("list")), "list", 3), 1, "the same names");
+        assert_eq!(get(Some(&target("find")), "find", 4), 4, "another method");
+        assert_eq!(get(None, "list", 5), 1, "no target, but the same names");
+        assert_eq!(get(None, "buy", 6), 6);
+        assert_eq!(get(None, "buy", 7), 6);
+        (0..RECENT).for_each(|number| assert_eq!(get(None, ["a", "b", "c", "d"][number], number), number));
+        assert_eq!(get(Some(&list), "list", 8), 8, "others came in between");
+    }
+
+    #[test]
+    fn who_asks_once_need_not_name_the_method() {
+        let mut recent = Recent::default();
+        let route = || Route { service: "Shop", method: "list" };
+        let mut get = |value| *recent.get(None, route, |_| value);
+        assert_eq!([get(1), get(2), get(3)], [1, 2, 2]);
     }
 }

@@ -63,7 +63,6 @@ impl Auto {
     /// Makes a call.
     pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
         reply::prepare(&mut request, self.mux.protocol())?;
-        let mut request = Box::new(request);
         let ladder = self.ladders().get(reply::address(&request)?).cloned();
         if let Some(ladder) = ladder {
             for _ in 0..ladder.len() {
@@ -82,7 +81,7 @@ impl Auto {
         if let Some(advert) = advert.filter(|advert| advert.mux) {
             self.consider(reply::address(&request)?, answer.peer.transport, advert);
         }
-        reply::response(request.context.into_reply(), answer)
+        reply::response(request.into_context().into_reply(), answer)
     }
 
     /// Sees to better connections to the server that advertised, unless the ones there are will do.

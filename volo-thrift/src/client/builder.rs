@@ -26,6 +26,7 @@ use super::{
     mux::Mux,
     pingpong::PingPong,
     stack::{Layers, Transport},
+    targets::Targets,
     warm_up::warming,
 };
 use crate::{
@@ -458,7 +459,11 @@ impl<C: ServiceClient> ClientBuilder<C> {
             super::config::attach(&config, parts, extra)
         });
         let service = layers.around(transport, &self.governance);
-        let stack = Stack { service, timeouts: self.governance.timeouts.reader() };
+        let stack = Box::new(Stack {
+            service,
+            timeouts: self.governance.timeouts.reader(),
+            targets: Targets::default(),
+        });
         let client = Client::new(C::SERVICE, stack, self.options);
         #[cfg(feature = "config")]
         let client = Client { attached, ..client };

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use faststr::FastStr;
-use volo_core::{Body, Context, Request, Result, Size, Span};
+use volo_core::{Body, CallInfo, Request, Result, Size, Span};
 
 use super::connection::{Pair, Settings};
 use crate::{
@@ -35,7 +35,7 @@ struct Known {
 }
 
 impl Known {
-    fn fits(&self, context: &Context, budget: &Budget, checksum: bool) -> bool {
+    fn fits(&self, context: &CallInfo, budget: &Budget, checksum: bool) -> bool {
         self.method == context.method
             && self.service == context.service
             && self.oneway == context.oneway
@@ -118,7 +118,7 @@ impl Fronts {
     fn learn(
         &mut self,
         settings: &Settings,
-        context: &Context,
+        context: &CallInfo,
         budget: &Budget,
         now: Instant,
     ) -> Option<usize> {
@@ -140,7 +140,7 @@ impl Fronts {
         &mut self,
         settings: &Settings,
         sequence_id: i32,
-        context: &Context,
+        context: &CallInfo,
         greeting: Option<&Pair>,
         now: Instant,
     ) -> MessageHead {

@@ -27,21 +27,22 @@ mod options;
 mod pingpong;
 mod reply;
 mod stack;
+mod targets;
 mod timer;
 mod warm_up;
 
 use std::{
-    fmt, mem,
+    fmt,
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{self, Poll, ready},
+    task::Poll,
     time::Instant,
 };
 
-use faststr::FastStr;
 use tower::{Service, util::BoxCloneSyncService};
 use volo_core::{
-    Body, Context, Error, Metainfo, Peer, Request, Response, Result, Retry, Target, clock,
+    Body, CallInfo, Context, Error, Metainfo, Peer, Request, Response, Result, Retry, Target, clock,
     layers::{PerMethod, Reader, Route, retry::RetryConfig, timeout::Deadline},
 };
 
@@ -53,6 +54,7 @@ pub use options::{CallOpt, Tags, Timeouts};
 pub use stack::Governance;
 
 use crate::Method;
+use targets::Targets;
 
 /// What the layers of a client are around, and what they make together.
 pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
@@ -74,9 +76,9 @@ pub trait ServiceClient: From<Client> {
 pub struct Client {
     /// As in [`ServiceClient::SERVICE`]: an inherited method belongs to the service it is called on.
     name: &'static str,
-    stack: Stack,
+    stack: Box<Stack>,
     /// A clone of the stack that made a call before, unless it makes one just now: further calls need no clone.
-    spare: Mutex<Option<Stack>>,
+    spare: Mutex<Option<Box<Stack>>>,
     options: Arc<CallOpt>,
     peer: Option<Arc<Peer>>,
     retry: Option<Arc<RetryConfig>>,
@@ -84,11 +86,21 @@ pub struct Client {
     attached: Option<volo_core::config::Attached>,
 }
 
-/// What a call goes through.
+/// What a call goes through; boxed, because it is handed to each call and back.
 #[derive(Clone)]
 struct Stack {
     service: ClientService,
     timeouts: Reader<PerMethod<Timeouts>>,
+    targets: Targets,
+}
+
+/// What comes out of a stack.
+type Answer = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+
+/// What is to be called.
+enum Callee {
+    Method(&'static Method),
+    Named(Arc<Target>),
 }
 
 impl ServiceClient for Client {
@@ -96,7 +108,7 @@ impl ServiceClient for Client {
 }
 
 impl Client {
-    fn new(name: &'static str, stack: Stack, options: CallOpt) -> Self {
+    fn new(name: &'static str, stack: Box<Stack>, options: CallOpt) -> Self {
         let peer = options.address.clone().map(|address| Arc::new(Peer::new(address)));
         let retry = options.retry.clone().map(Arc::new);
         Client {
@@ -131,13 +143,7 @@ impl Client {
         method: &'static Method,
         body: Body,
     ) -> impl Future<Output = Result<Response>> + Send + '_ {
-        let target = Target {
-            service: FastStr::from_static_str(self.name),
-            method: FastStr::from_static_str(method.name),
-            oneway: method.oneway,
-            idempotent: method.idempotent,
-        };
-        self.run(Context::of(target), body)
+        self.run(Callee::Method(method), body)
     }
 
     /// As [`Client::execute`] for a method that is known only at run time.
@@ -149,94 +155,83 @@ impl Client {
         target: Target,
         body: Body,
     ) -> impl Future<Output = Result<Response>> + Send + '_ {
-        self.run(Context::of(target), body)
+        self.run(Callee::Named(Arc::new(target)), body)
     }
 
-    async fn run(&self, mut context: Context, body: Body) -> Result<Response> {
+    async fn run(&self, callee: Callee, body: Body) -> Result<Response> {
         let now = clock::now();
         let mut stack = self.spare().unwrap_or_else(|| self.stack.clone());
-        let route = || Route { service: &context.service, method: &context.method };
+        let target = match callee {
+            Callee::Method(method) => stack.targets.get(self.name, method),
+            Callee::Named(target) => target,
+        };
+        let route = || Route { service: &target.service, method: &target.method };
         let timeouts = stack.timeouts.get().get_with(route).with(&self.options);
         let own = timeouts.whole().and_then(|timeout| now.checked_add(timeout));
-        let inherited = Context::with_current(|parent| parent.deadline).flatten();
-        let deadline = own.into_iter().chain(inherited).min();
+        let mut context = Context::of(target);
+        let inherited = self.complete(&mut context);
+        let deadline = match (own, inherited) {
+            (Some(own), Some(inherited)) => Some(own.min(inherited)),
+            (own, inherited) => own.or(inherited),
+        };
         if deadline.is_some_and(|deadline| deadline <= now) {
             return Err(Error::timeout("the deadline had passed before the call").with_retry(Retry::Always));
         }
-        context.deadline = deadline;
-        context.attempt.timeout = timeouts.attempt;
-        self.complete(&mut context);
-        let call = Passing { client: self, way: Way::Waiting(stack, Request::new(context, body), Some(now)) };
-        let response = Deadline::new(call, deadline).await?; // covers the wait for readiness, too
+        (context.deadline, context.attempt.timeout) = (deadline, timeouts.attempt);
+        let request = Request::new(context, body);
+        let response = match poll_fn(|cx| Poll::Ready(stack.service.poll_ready(cx))).await {
+            Poll::Ready(ready) => {
+                ready?;
+                Deadline::new(self.pass(stack, request, now), deadline).await?
+            }
+            Poll::Pending => Deadline::new(self.pass_when_ready(stack, request), deadline).await?,
+        };
         pass_back(&response);
         Ok(response)
     }
 
-    fn spare(&self) -> Option<Stack> {
+    /// Starts the call on the very clone of the stack that is ready; it is `now` while the layers are told.
+    fn pass(&self, mut stack: Box<Stack>, request: Request, now: Instant) -> Answer {
+        let answer = clock::hold(now, || stack.service.call(request));
+        self.keep(stack);
+        answer
+    }
+
+    async fn pass_when_ready(&self, mut stack: Box<Stack>, request: Request) -> Result<Response> {
+        poll_fn(|cx| stack.service.poll_ready(cx)).await?;
+        self.pass(stack, request, clock::now()).await
+    }
+
+    fn spare(&self) -> Option<Box<Stack>> {
         self.spare.try_lock().ok()?.take()
     }
 
-    fn keep(&self, stack: Stack) {
+    fn keep(&self, stack: Box<Stack>) {
         if let Ok(mut spare) = self.spare.try_lock() {
             *spare = Some(stack);
         }
     }
 
-    /// Adds to the context of a call what this client and the handler that is running say of it.
-    fn complete(&self, context: &mut Context) {
+    /// Adds to the context of a call what this client and the handler that is running say of it; gives the handler's
+    /// deadline.
+    fn complete(&self, context: &mut CallInfo) -> Option<Instant> {
         context.peer = self.peer.clone();
-        Context::with_current(|parent| inherit(context, parent));
         if !self.options.tags.is_empty() {
             context.extensions_mut().insert(Tags(self.options.tags.clone()));
         }
         if let Some(retry) = &self.retry {
             context.extensions_mut().insert(retry.clone());
         }
-    }
-}
-
-/// A call on its way through the stack.
-struct Passing<'a> {
-    client: &'a Client,
-    way: Way,
-}
-
-enum Way {
-    /// Until the stack, on the very clone that is called then, is ready; the time is known if that is at once.
-    Waiting(Stack, Request, Option<Instant>),
-    Called(Pin<Box<dyn Future<Output = Result<Response>> + Send>>),
-    Over,
-}
-
-impl Future for Passing<'_> {
-    type Output = Result<Response>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<Response>> {
-        if let Way::Waiting(stack, _, now) = &mut self.way {
-            let ready = stack.service.poll_ready(cx);
-            if ready.is_pending() {
-                *now = None;
-                return Poll::Pending;
-            }
-            let waiting = mem::replace(&mut self.way, Way::Over);
-            ready!(ready)?;
-            if let Way::Waiting(mut stack, request, now) = waiting {
-                let now = now.unwrap_or_else(clock::now);
-                self.way = Way::Called(clock::hold(now, || stack.service.call(request)));
-                self.client.keep(stack);
-            }
-        }
-        match &mut self.way {
-            Way::Called(answer) => answer.as_mut().poll(cx),
-            Way::Waiting(..) | Way::Over => {
-                Poll::Ready(Err(Error::internal("a call was polled after its end")))
-            }
-        }
+        let inherited = Context::with_current(|parent| {
+            inherit(context, parent);
+            parent.deadline
+        });
+        inherited.flatten()
     }
 }
 
 /// A nested call takes its parent's metainfo for further hops along, and that it serves a retry.
-fn inherit(context: &mut Context, parent: &Context) {
+fn inherit(context: &mut CallInfo, parent: &CallInfo) {
     context.attempt.chained = parent.attempt.chained || !parent.attempt.is_first();
     let Some(Metainfo { persistent, transient, .. }) = parent.metainfo() else { return };
     if !persistent.is_empty() || !transient.is_empty() {

@@ -80,8 +80,7 @@ pub(super) struct Shared {
 /// A call on its way to the connection's task.
 #[derive(Debug)]
 pub(super) struct Job {
-    /// Boxed, because it passes through many hands.
-    pub(super) request: Box<Request>,
+    pub(super) request: Request,
     pub(super) reply: Reply,
 }
 
@@ -98,7 +97,7 @@ pub(super) enum Outcome {
     /// The request can't be sent.
     Refused(Error),
     /// The connection ended, or is about to, and nothing was written; here is the request back.
-    Unsent(Box<Request>),
+    Unsent(Request),
 }
 
 /// How a call over a given connection went.
@@ -107,7 +106,7 @@ pub(super) enum Attempt {
     /// With an answer.
     Answered(Answer),
     /// Nothing was written; here is the request back.
-    Unsent(Box<Request>),
+    Unsent(Request),
 }
 
 impl Mux {
@@ -129,7 +128,6 @@ impl Mux {
     /// Makes a call.
     pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
         reply::prepare(&mut request, self.settings.dialect.protocol)?;
-        let mut request = Box::new(request);
         for _ in 0..CONNECTIONS_MAX {
             let handle = self.pick(reply::address(&request)?)?;
             match self.call_over(handle, request).await? {
@@ -142,7 +140,7 @@ impl Mux {
     }
 
     /// Makes a call over this connection, unless it ends before anything of the call is written.
-    pub(super) async fn call_over(&self, handle: Handle, mut request: Box<Request>) -> Result<Attempt> {
+    pub(super) async fn call_over(&self, handle: Handle, mut request: Request) -> Result<Attempt> {
         let method = request.context.method.clone();
         self.encode_if_large(&mut request)?;
         if !handle.admit().await {
@@ -291,7 +289,7 @@ impl Handle {
     }
 
     /// Hands an admitted call over and waits for what becomes of it.
-    async fn exchange(&self, request: Box<Request>) -> Outcome {
+    async fn exchange(&self, request: Request) -> Outcome {
         let has_deadline = request.context.deadline.is_some();
         let (reply, mut answer) = oneshot::channel();
         if let Err(mpsc::error::SendError(job)) = self.jobs.send(Job { request, reply }) {

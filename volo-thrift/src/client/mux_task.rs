@@ -88,7 +88,7 @@ impl Drop for CloseOnDrop {
 }
 
 /// Closes the queue and tells every call still in it the outcome.
-fn refuse(queue: &mut UnboundedReceiver<Job>, outcome: impl Fn(Box<Request>) -> Outcome) {
+fn refuse(queue: &mut UnboundedReceiver<Job>, outcome: impl Fn(Request) -> Outcome) {
     queue.close();
     while let Ok(Job { request, reply }) = queue.try_recv() {
         let _ = reply.send(outcome(request));
@@ -102,7 +102,7 @@ struct Task {
     /// Emptied in each step; kept for its memory.
     inbox: Vec<Job>,
     /// Calls with a slot whose requests wait for room in the write buffer.
-    outbox: VecDeque<(SequenceId, Box<Request>)>,
+    outbox: VecDeque<(SequenceId, Request)>,
     /// Oneway calls in the write buffer, and where they end in the stream of bytes written.
     oneways: VecDeque<(SequenceId, u64)>,
     /// Permits of the queue that are in the hands of this task.
@@ -289,7 +289,7 @@ impl Task {
         match self.connection.calls.open(reply, request.context.deadline) {
             Ok(id) if self.connection.is_akin() => {
                 self.connection.ask();
-                self.outbox.push_front((id, Box::new(request)));
+                self.outbox.push_front((id, request));
                 self.ping = Some(answer);
             }
             Ok(id) => {

@@ -54,7 +54,7 @@ impl PingPong {
     pub(super) async fn call(self: Arc<Self>, mut request: Request) -> Result<Response> {
         reply::prepare(&mut request, self.settings.dialect.protocol)?;
         let (answer, _) = self.answer(&request).await?;
-        reply::response(request.context.into_reply(), answer)
+        reply::response(request.into_context().into_reply(), answer)
     }
 
     /// Makes a call that was prepared; gives what the server offers, too, if it said so just now.

@@ -121,7 +121,7 @@ fn receive(frame: Bytes, dialect: Dialect) {
 /// Gives a header its meaning, on either side.
 fn interpret(incoming: &Incoming) {
     let header = incoming.header.as_deref();
-    let context = meta::read_request(header, &incoming.head, Instant::now());
+    let context = meta::read_request(header, meta::read_target(header, &incoming.head), Instant::now());
     assert!(context.deadline.is_none() || header.is_some());
     let Some(header) = header else { return };
     meta::read_reply(header, &mut Context::new("service", "method"));

@@ -52,7 +52,7 @@ pub fn proxy(client: Client) -> impl Service {
         let client = client.clone();
         async move {
             let body = request.body().clone();
-            let context = request.context;
+            let context = request.into_context();
             let target = Target {
                 service: context.service.clone(),
                 method: context.method.clone(),

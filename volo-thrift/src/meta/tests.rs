@@ -27,7 +27,7 @@ fn a_plain_call_writes_four_pairs() {
     write_request(&mut header, &context, MessageKind::Call, &Identity::default(), now);
     assert_eq!(texts(&header), ["9=ping", "22=1", "12=250", "isn=Echo"]);
 
-    let read = read_request(Some(&header), &call("ping"), now);
+    let read = read_request(Some(&header), read_target(Some(&header), &call("ping")), now);
     assert_eq!((&*read.service, &*read.method, read.oneway), ("Echo", "ping", false));
     assert_eq!(read.deadline, context.deadline);
     assert!(read.metainfo().is_none());
@@ -65,7 +65,7 @@ fn names_travel_when_there_are_some() {
     write_request(&mut header, &Context::new("", "ping"), MessageKind::Oneway, &names, now);
     assert_eq!(texts(&header), ["9=ping", "22=4", "3=shop", "6=catalog", "17=50"]);
     header.integers.push((keys::FROM_METHOD, "order".into()));
-    let context = read_request(Some(&header), &call("ping"), now);
+    let context = read_request(Some(&header), read_target(Some(&header), &call("ping")), now);
     let caller = Caller { service: "shop".into(), method: "order".into() };
     assert_eq!(context.extension::<Caller>(), Some(&caller));
 }
@@ -86,7 +86,7 @@ fn forward_metainfo_goes_one_hop_or_all() {
     header.strings.push(("RPC_TRANSIT_UPSTREAM_X".into(), "4".into()));
     header.strings.push(("RPC_PERSIST_".into(), "no key".into()));
     header.strings.push(("RPC_PERSIST_E".into(), "".into()));
-    let read = read_request(Some(&header), &call("ping"), now);
+    let read = read_request(Some(&header), read_target(Some(&header), &call("ping")), now);
     let metainfo = read.metainfo().unwrap();
     let pairs = |pairs: &volo_core::Pairs| {
         pairs.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
@@ -99,7 +99,7 @@ fn forward_metainfo_goes_one_hop_or_all() {
 #[test]
 fn multiplexed_names_name_the_service() {
     let read = |name| {
-        let context = read_request(None, &call(name), Instant::now());
+        let context = read_request(None, read_target(None, &call(name)), Instant::now());
         (context.service.to_string(), context.method.to_string())
     };
     assert_eq!(read("Echo:ping"), ("Echo".into(), "ping".into()));
@@ -187,12 +187,12 @@ fn a_retry_says_so_to_every_hop() {
     let written = texts(&header);
     assert_eq!(&written[2..], ["isn=Echo", "RPC_PERSIST_RetryReq=2", "RPC_PERSIST_user=7"]);
 
-    let read = read_request(Some(&header), &call("ping"), now);
+    let read = read_request(Some(&header), read_target(Some(&header), &call("ping")), now);
     assert_eq!(read.attempt.number, 2);
     // A first attempt made on behalf of that retry forwards the mark.
     let mut nested = Context::new("Next", "pong");
     nested.metainfo_mut().persistent = read.metainfo().unwrap().persistent.clone();
     let mut header = Header::default();
     write_request(&mut header, &nested, MessageKind::Call, &Identity::default(), now);
-    assert_eq!(read_request(Some(&header), &call("pong"), now).attempt.number, 2);
+    assert_eq!(read_request(Some(&header), read_target(Some(&header), &call("pong")), now).attempt.number, 2);
 }

@@ -97,10 +97,10 @@ impl Core {
             let error = Error::new(ErrorKind::Draining, "server is shutting down");
             return Err(ApplicationException::from(&error));
         }
-        let mut context = meta::read_request(header.as_deref(), &head, ticket.arrived);
-        let route = self.router.find(&context.service, &context.method)?;
-        route.name(&mut context);
-        context.oneway |= route.method.oneway;
+        let header = header.as_deref();
+        let (service, method) = meta::read_names(header, &head);
+        let route = self.router.find(service, method)?;
+        let mut context = meta::read_request(header, route.target(header, &head), ticket.arrived);
         context.peer = Some(peer.clone());
         let arrival = Arrival { context: &context, arrived: ticket.arrived, now };
         let permit = self.gate.admit(&arrival).map_err(|error| ApplicationException::from(&error))?;

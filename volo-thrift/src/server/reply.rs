@@ -157,7 +157,8 @@ impl Ticket {
         }
         let raw = encode(&**message, format, self.depth_max)?;
         let outcome = response.outcome();
-        Ok((Response::new(response.context, Body::Raw(raw), outcome), len))
+        let (context, _) = response.into_parts();
+        Ok((Response::new(context, Body::Raw(raw), outcome), len))
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Route {
     pub(super) index: usize,
     /// The method itself.
     pub(super) method: Method,
+    /// The same as calls have it; `None` if it is any method.
+    target: Option<Arc<Target>>,
     /// Whether its handler may block a thread.
     pub(super) blocking: bool,
     /// How long the handler keeps the connection waiting.
@@ -59,6 +61,7 @@ impl Route {
             service_name: "",
             index: 0,
             method: Method::new("", ""),
+            target: None,
             blocking: false,
             pace: Pace::default(),
             reply: None, // the method is another one each time
@@ -77,12 +80,13 @@ impl Route {
         volo_core::layers::Route { service: self.service_name, method: self.method.name }
     }
 
-    /// Puts the method's own names, which need no copy, in place of what the caller said.
-    pub(super) fn name(&self, context: &mut Context) {
-        if !self.method.name.is_empty() {
-            let target: &mut Target = context;
-            target.service = FastStr::from_static_str(self.service_name);
-            target.method = FastStr::from_static_str(self.method.name);
+    /// The target of a call that came so: the method's own, which need not be made each time, unless that does not say
+    /// all.
+    pub(super) fn target(&self, header: Option<&Header>, head: &MessageHead) -> Arc<Target> {
+        match &self.target {
+            None => Arc::new(meta::read_target(header, head)),
+            Some(target) if target.oneway || head.kind != MessageKind::Oneway => target.clone(),
+            Some(target) => Arc::new(Target { oneway: true, ..Target::clone(target) }),
         }
     }
 }
@@ -157,6 +161,12 @@ impl Router {
                 service_name,
                 index,
                 method: *method,
+                target: Some(Arc::new(Target {
+                    service: FastStr::from_static_str(service_name),
+                    method: FastStr::from_static_str(method.name),
+                    oneway: method.oneway,
+                    idempotent: false, // to run it again is up to the caller
+                })),
                 blocking: false,
                 pace: Pace::default(),
                 reply: plain_reply(method.name, false),

@@ -44,11 +44,10 @@ impl Service<Request> for Dispatch {
     }
 
     fn call(&mut self, request: Request) -> HandlerFuture {
-        let Request { context, .. } = &request;
-        match self.router.find(&context.service, &context.method) {
+        match self.router.find(&request.context.service, &request.context.method) {
             Ok(route) => route.service.call(route.index, request),
             Err(exception) => {
-                let response = crate::handler::failure(request.context, exception);
+                let response = crate::handler::failure(request.into_context(), exception);
                 Box::pin(ready(Ok(response)))
             }
         }

@@ -15,7 +15,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use faststr::FastStr;
@@ -133,6 +133,7 @@ impl Breaker {
         }
     }
 
+    #[inline]
     fn admit(&self, now: Instant) -> Result<Permit, Option<Instant>> {
         if let Ok(generation) = u32::try_from(self.free.load(Ordering::Acquire)) {
             return Ok(Permit { generation });
@@ -141,19 +142,15 @@ impl Breaker {
     }
 
     fn end(&self, permit: Permit, ending: Ending, start: Instant) {
-        if ending == Ending::Succeeded && self.keep_success(permit, start) {
-            return;
-        }
         let now = now();
         let duration = now.saturating_duration_since(start);
         self.change(|circuit| circuit.end(permit, ending, duration, now));
     }
 
-    /// Counts a success that the circuit need not be told of yet.
-    fn keep_success(&self, permit: Permit, start: Instant) -> bool {
+    /// Counts a success that the circuit need not be told of yet, if the call began in time for that.
+    fn keep_success(&self, permit: Permit) -> bool {
         let known = self.successes.load(Ordering::Relaxed);
         known >> COUNT_BITS == u64::from(permit.generation)
-            && self.ns(start) < self.kept_until_ns.load(Ordering::Relaxed)
             && known as u32 != u32::MAX
             && self.successes.compare_exchange(known, known + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
@@ -183,6 +180,32 @@ impl Breaker {
 
     fn ns(&self, at: Instant) -> u64 {
         u64::try_from(at.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A breaker, as one of its users knows it.
+#[derive(Debug)]
+struct Known {
+    breaker: Arc<Breaker>,
+    /// [`Breaker::kept_until_ns`] as it was read last, and as a time: comparing times takes less than counting from one
+    /// to the other.
+    kept_until: (u64, Instant),
+}
+
+impl Known {
+    fn new(breaker: Arc<Breaker>) -> Self {
+        Known { kept_until: (0, breaker.epoch), breaker }
+    }
+
+    /// Whether success of a call that begins now may be kept from the circuit.
+    #[inline]
+    fn keeps(&mut self, now: Instant) -> bool {
+        let ns = self.breaker.kept_until_ns.load(Ordering::Relaxed);
+        if ns != self.kept_until.0 {
+            let epoch = self.breaker.epoch;
+            self.kept_until = (ns, epoch.checked_add(Duration::from_nanos(ns)).unwrap_or(epoch));
+        }
+        now < self.kept_until.1
     }
 }
 
@@ -228,7 +251,7 @@ impl<S, C: Clone> Layer<S> for BreakerLayer<C> {
 pub struct CircuitBreaker<S, C = Rpc> {
     inner: S,
     layer: BreakerLayer<C>,
-    recent: Recent<Breaker>,
+    recent: Recent<Known>,
 }
 
 impl<S, Req, C> Service<Req> for CircuitBreaker<S, C>
@@ -246,16 +269,18 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         let BreakerLayer { breakers, classify } = &self.layer;
-        let route = classify.route(&request);
-        let (breaker, start) = (self.recent.get(route, |route| breakers.get(route)), now());
+        let route = || classify.route(&request);
+        let (target, start) = (classify.target(&request), now());
+        let known = self.recent.get(target, route, |route| Known::new(breakers.get(route)));
         let classify = classify.clone();
-        match breaker.admit(start) {
+        match known.breaker.admit(start) {
             Ok(permit) => {
-                let admitted = Admitted { breaker, permit, start, ended: false };
+                let (breaker, kept) = (known.breaker.clone(), known.keeps(start));
+                let admitted = Admitted { breaker, permit, start, kept, ended: false };
                 BreakerFuture { inner: Some(self.inner.call(request)), state: Ok(admitted), classify }
             }
             Err(until) => {
-                BreakerFuture { inner: None, state: Err(Some(refusal(route, until, start))), classify }
+                BreakerFuture { inner: None, state: Err(Some(refusal(route(), until, start))), classify }
             }
         }
     }
@@ -304,12 +329,18 @@ struct Admitted {
     breaker: Arc<Breaker>,
     permit: Permit,
     start: Instant,
+    /// Whether success need not be told at once.
+    kept: bool,
     ended: bool,
 }
 
 impl Admitted {
+    #[inline]
     fn end(&mut self, ending: Ending) {
         self.ended = true;
+        if ending == Ending::Succeeded && self.kept && self.breaker.keep_success(self.permit) {
+            return;
+        }
         self.breaker.end(self.permit, ending, self.start);
     }
 }
@@ -344,7 +375,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::pending, time::Duration};
+    use std::future::pending;
 
     use tower::{ServiceBuilder, ServiceExt, service_fn};
 

@@ -13,11 +13,11 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep_until};
 use tower::{Service, ServiceExt, util::Oneshot};
 
-use super::{Latency, Plan, RetryConfig, Rules, Shared, lock};
+use super::{Latency, Plan, RetryConfig, Source, lock};
 use crate::{
     Retry,
     clock::now,
-    layers::{Classify, Describe, Verdict, retry::plan::Step},
+    layers::{Classify, Describe, PerMethod, Verdict, retry::plan::Step},
     observe::{self, Event, RetryEvent},
 };
 
@@ -40,10 +40,12 @@ enum Rest<S: Service<Req>, Req, C> {
 
 /// What further attempts are made from.
 pub(super) struct Seed<S, Req, C> {
-    pub(super) spare: Arc<Mutex<S>>,
-    pub(super) shared: Arc<Shared<C>>,
+    pub(super) source: Arc<Source<S, C>>,
     pub(super) request: Req,
-    pub(super) rules: Rules,
+    /// As it was when the call began.
+    pub(super) config: Arc<PerMethod<RetryConfig>>,
+    /// Whether there are business statuses that are retried.
+    pub(super) has_codes: bool,
     pub(super) first_start: Instant,
 }
 
@@ -134,23 +136,29 @@ where
     C: Describe<Req> + Classify<S::Response, S::Error>,
 {
     fn config(&self) -> &RetryConfig {
-        self.rules.get(|| self.shared.classify.route(&self.request))
+        self.source.shared.config_of(&self.request, &self.config)
+    }
+
+    fn classify(&self) -> &C {
+        &self.source.shared.classify
     }
 
     /// Whether the call is over with this result, and well.
+    #[inline]
     fn is_success(&self, result: &Result<S::Response, S::Error>) -> bool {
-        self.shared.classify.verdict(result) == Verdict::Success && !self.is_unwanted(result)
+        self.classify().verdict(result) == Verdict::Success && !self.is_unwanted(result)
     }
 
     /// Whether the result has a business status that is to be retried.
+    #[inline]
     fn is_unwanted(&self, result: &Result<S::Response, S::Error>) -> bool {
-        let codes = &self.config().codes;
-        !codes.is_empty() && self.shared.classify.code(result).is_some_and(|code| codes.contains(&code))
+        let is_listed = |code| self.config().codes.contains(&code);
+        self.has_codes && self.classify().code(result).is_some_and(is_listed)
     }
 
     /// Takes note of who got the first attempt, so that the next goes elsewhere. Nobody had to before.
     fn note_peer(&mut self, result: &Result<S::Response, S::Error>) {
-        let classify = &self.shared.classify;
+        let classify = &self.source.shared.classify;
         let Some(attempt) = classify.attempt_mut(&mut self.request) else { return };
         attempt.tried.get_or_insert_default();
         if let Some(peer) = classify.peer(result) {
@@ -164,7 +172,7 @@ where
         backup_delay: Option<Duration>,
         latency: Option<Arc<Mutex<Latency>>>,
     ) -> Again<S, Req, C> {
-        let idempotent = self.shared.classify.is_idempotent(&self.request);
+        let idempotent = self.classify().is_idempotent(&self.request);
         let plan = Plan::begin(self.config(), idempotent, backup_delay, self.first_start);
         Again { seed: self, plan, latency, further: Vec::new(), sleep: None, failure: None }
     }
@@ -189,13 +197,13 @@ where
             }
             return Some(result);
         }
-        let (config, classify) = (self.seed.config(), &self.seed.shared.classify);
+        let (config, classify) = (self.seed.config(), self.seed.classify());
         let retry = match classify.verdict(&result).retry() {
             _ if self.seed.is_unwanted(&result) => Retry::IfIdempotent,
             _ if !config.timeouts && classify.is_timeout(&result) => Retry::Never,
             retry => retry,
         };
-        let backoff = |number| config.backoff.delay(number, self.seed.shared.dice.next());
+        let backoff = |number| config.backoff.delay(number, self.seed.source.shared.dice.next());
         match self.plan.fail(config, retry, backoff, now()) {
             Step::End => Some(result),
             Step::Wait | Step::Start(_) => {
@@ -230,18 +238,18 @@ where
             }
             ready!(sleep.as_mut().poll(cx));
         }
-        let step = self.plan.due(self.seed.config(), &self.seed.shared.purse(), now());
+        let step = self.plan.due(self.seed.config(), &self.seed.source.shared.purse(), now());
         if !matches!(step, Step::Start(_)) {
             // Its time has come, and it is not sent.
-            let route = self.seed.shared.classify.route(&self.seed.request);
+            let route = self.seed.classify().route(&self.seed.request);
             observe::tell(&Event::Retry { route, retry: RetryEvent::Unpaid });
         }
         Poll::Ready(step)
     }
 
     fn start(&mut self, number: u32, is_alone: bool) {
-        let Seed { spare, shared, request, rules, .. } = &self.seed;
-        let classify = &shared.classify;
+        let Seed { source, request, .. } = &self.seed;
+        let classify = self.seed.classify();
         let route = classify.route(request);
         let retry = if is_alone { RetryEvent::Again } else { RetryEvent::Backup };
         observe::tell(&Event::Retry { route, retry });
@@ -250,10 +258,10 @@ where
         if let Some(attempt) = classify.attempt_mut(&mut request) {
             *attempt = attempt.further(number);
         }
-        if is_alone && rules.get(|| route).same_peer {
+        if is_alone && self.seed.config().same_peer {
             classify.pin_to_last(&mut request);
         }
-        let service = lock(spare).clone();
+        let service = lock(&source.spare).clone();
         self.further.push(Further { start: now(), future: Box::pin(service.oneshot(request)) });
     }
 }

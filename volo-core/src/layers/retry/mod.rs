@@ -75,8 +75,8 @@ impl<S: Clone, C> Layer<S> for RetryLayer<C> {
     type Service = Retry<S, C>;
 
     fn layer(&self, inner: S) -> Retry<S, C> {
-        let spare = Arc::new(Mutex::new(inner.clone()));
-        Retry { inner, spare, shared: self.shared.clone(), config: self.shared.config.reader() }
+        let source = Source { spare: Mutex::new(inner.clone()), shared: self.shared.clone() };
+        Retry { inner, source: Arc::new(source), config: self.shared.config.reader() }
     }
 }
 
@@ -84,16 +84,22 @@ impl<S: Clone, C> Layer<S> for RetryLayer<C> {
 #[derive(Debug)]
 pub struct Retry<S, C = Rpc> {
     inner: S,
-    /// Never made ready, and cloned for further attempts: a clone per call would cost calls that need none.
-    spare: Arc<Mutex<S>>,
-    shared: Arc<Shared<C>>,
+    source: Arc<Source<S, C>>,
     config: Reader<PerMethod<RetryConfig>>,
+}
+
+/// Where further attempts come from.
+#[derive(Debug)]
+pub(super) struct Source<S, C> {
+    /// Never made ready, and cloned for each: a clone per call would cost calls that need none.
+    spare: Mutex<S>,
+    shared: Arc<Shared<C>>,
 }
 
 impl<S: Clone, C> Clone for Retry<S, C> {
     fn clone(&self) -> Self {
-        let Retry { inner, spare, shared, config } = self;
-        Retry { inner: inner.clone(), spare: spare.clone(), shared: shared.clone(), config: config.clone() }
+        let Retry { inner, source, config } = self;
+        Retry { inner: inner.clone(), source: source.clone(), config: config.clone() }
     }
 }
 
@@ -112,51 +118,48 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let shared = &*self.shared;
+        let shared = &*self.source.shared;
         shared.budget.deposit();
-        let rules = match shared.classify.retry_config(&request) {
-            Some(own) => Rules::Own(own.clone()),
-            None => Rules::Common(self.config.get().clone()),
-        };
-        let config = rules.get(|| shared.classify.route(&request));
+        let common = self.config.get();
+        let config = shared.config_of(&request, common);
         let chained = shared.classify.attempt(&request).is_some_and(|attempt| attempt.chained);
         if config.attempts_max <= 1 || (chained && !config.chained) {
             return RetryFuture::once(self.inner.call(request));
         }
-        let now = now();
-        let latency = shared.latency(config, || shared.classify.route(&request));
-        let backup_delay = shared.backup_delay(config, latency.as_deref(), now);
-        let is_simple = latency.is_none() && backup_delay.is_none();
-        if !is_simple && let Some(attempt) = shared.classify.attempt_mut(&mut request) {
+        let (has_codes, backup) = (!config.codes.is_empty(), config.backup.clone());
+        let first_start = now();
+        let seed = |request: &Req| Seed {
+            source: self.source.clone(),
+            request: request.clone(),
+            config: common.clone(),
+            has_codes,
+            first_start,
+        };
+        let Some(backup) = backup else {
+            let seed = seed(&request);
+            return RetryFuture::seeded(self.inner.call(request), seed);
+        };
+        if let Some(attempt) = shared.classify.attempt_mut(&mut request) {
             attempt.tried.get_or_insert_default();
         }
-        let (spare, shared, copy) = (self.spare.clone(), self.shared.clone(), request.clone());
-        let seed = Seed { spare, shared, request: copy, rules, first_start: now };
-        let first = self.inner.call(request);
-        if is_simple {
-            return RetryFuture::seeded(first, seed);
-        }
-        RetryFuture::planned(first, seed.grown(backup_delay, latency))
-    }
-}
-
-/// What holds for one call.
-pub(super) enum Rules {
-    Own(Arc<RetryConfig>),
-    Common(Arc<PerMethod<RetryConfig>>),
-}
-
-impl Rules {
-    #[inline]
-    pub(super) fn get<'a>(&self, route: impl FnOnce() -> Route<'a>) -> &RetryConfig {
-        match self {
-            Rules::Own(config) => config,
-            Rules::Common(configs) => configs.get_with(route),
-        }
+        let latency = shared.latency(&backup, || shared.classify.route(&request));
+        let delay = backup_delay(backup.delay, latency.as_deref(), first_start);
+        let seed = seed(&request);
+        RetryFuture::planned(self.inner.call(request), seed.grown(delay, latency))
     }
 }
 
 impl<C> Shared<C> {
+    /// What holds for this call, where `common` does for others.
+    #[inline]
+    fn config_of<'a, Req>(&self, request: &'a Req, common: &'a PerMethod<RetryConfig>) -> &'a RetryConfig
+    where
+        C: Describe<Req>,
+    {
+        let own = self.classify.retry_config(request);
+        own.map_or_else(|| common.get_with(|| self.classify.route(request)), Arc::as_ref)
+    }
+
     fn purse(&self) -> Purse<'_> {
         Purse { all: &self.budget, backups: &self.backups }
     }
@@ -164,28 +167,23 @@ impl<C> Shared<C> {
     /// The durations of the method's calls, if they matter.
     fn latency<'a>(
         &self,
-        config: &RetryConfig,
+        backup: &BackupConfig,
         route: impl FnOnce() -> Route<'a>,
     ) -> Option<Arc<Mutex<Latency>>> {
-        let backup = config.backup.as_ref()?;
         self.backups.set_percent(backup.percent_max);
         self.backups.deposit();
         let measured = matches!(backup.delay, BackupDelay::Percentile { .. });
         measured.then(|| self.latencies.get(route(), |_| Mutex::default()))
     }
+}
 
-    fn backup_delay(
-        &self,
-        config: &RetryConfig,
-        latency: Option<&Mutex<Latency>>,
-        now: Instant,
-    ) -> Option<Duration> {
-        match config.backup.as_ref()?.delay {
-            BackupDelay::Fixed(delay) => Some(delay),
-            BackupDelay::Percentile { percent, min } => {
-                let delay = lock(latency?).percentile(percent, now);
-                delay.map(|delay| delay.max(min))
-            }
+/// How long to wait before a backup request, if there is to be one.
+fn backup_delay(delay: BackupDelay, latency: Option<&Mutex<Latency>>, now: Instant) -> Option<Duration> {
+    match delay {
+        BackupDelay::Fixed(delay) => Some(delay),
+        BackupDelay::Percentile { percent, min } => {
+            let delay = lock(latency?).percentile(percent, now);
+            delay.map(|delay| delay.max(min))
         }
     }
 }

@@ -27,22 +27,31 @@ pin_project! {
     #[derive(Debug)]
     pub struct Deadline<F> {
         #[pin]
-        inner: Option<F>,
-        refused: Option<Error>,
+        work: Work<F>,
         deadline: Option<Instant>,
         sleep: Option<Pin<Box<Sleep>>>,
     }
 }
 
+pin_project! {
+    #[project = WorkProjection]
+    #[derive(Debug)]
+    enum Work<F> {
+        Running { #[pin] future: F },
+        Refused { error: Option<Error> },
+    }
+}
+
 impl<F> Deadline<F> {
     /// Ends `inner` at `deadline`; without one it may take as long as it likes.
+    #[inline]
     pub fn new(inner: F, deadline: Option<Instant>) -> Self {
-        Deadline { inner: Some(inner), refused: None, deadline, sleep: None }
+        Deadline { work: Work::Running { future: inner }, deadline, sleep: None }
     }
 
     /// Ends at once.
     pub(super) fn refused(error: Error) -> Self {
-        Deadline { inner: None, refused: Some(error), deadline: None, sleep: None }
+        Deadline { work: Work::Refused { error: Some(error) }, deadline: None, sleep: None }
     }
 }
 
@@ -52,15 +61,14 @@ impl<T, E: From<Error>, F: Future<Output = Result<T, E>>> Future for Deadline<F>
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
         let before = COVERED.get();
-        match this.inner.as_pin_mut() {
-            None => {
-                let error = this.refused.take();
-                return Poll::Ready(Err(error.unwrap_or_else(overdue).into()));
-            }
-            Some(inner) => {
-                if let Poll::Ready(result) = inner.poll(cx) {
+        match this.work.project() {
+            WorkProjection::Running { future } => {
+                if let Poll::Ready(result) = future.poll(cx) {
                     return Poll::Ready(result);
                 }
+            }
+            WorkProjection::Refused { error } => {
+                return Poll::Ready(Err(error.take().unwrap_or_else(overdue).into()));
             }
         }
         let Some(deadline) = *this.deadline else { return Poll::Pending };

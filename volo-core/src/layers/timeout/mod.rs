@@ -9,7 +9,7 @@ mod future;
 
 use std::{
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tower::{Layer, Service};
@@ -89,22 +89,17 @@ where
             return Deadline::new(self.inner.call(request), given);
         };
         let now = now();
-        if given.is_some_and(|given| given <= now) {
-            return Deadline::refused(expired());
-        }
-        let deadline = narrowed(given, limit, now);
-        if deadline != given
-            && let Some(deadline) = deadline
-        {
-            describe.set_deadline(&mut request, deadline);
-        }
+        let deadline = match (given, now.checked_add(limit)) {
+            (Some(given), _) if given <= now => return Deadline::refused(expired()),
+            (Some(given), own) if own.is_none_or(|own| given <= own) => Some(given),
+            (_, None) => None, // no clock can show it
+            (_, Some(own)) => {
+                describe.set_deadline(&mut request, own);
+                Some(own)
+            }
+        };
         Deadline::new(self.inner.call(request), deadline)
     }
-}
-
-/// The earlier of a deadline and of `limit` from `now`; one that no clock can show is none.
-fn narrowed(given: Option<Instant>, limit: Duration, now: Instant) -> Option<Instant> {
-    given.into_iter().chain(now.checked_add(limit)).min()
 }
 
 fn expired() -> Error {
@@ -114,7 +109,7 @@ fn expired() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::identity;
+    use std::{convert::identity, time::Instant};
 
     use tower::{ServiceBuilder, ServiceExt, service_fn};
 
@@ -173,10 +168,14 @@ mod tests {
         assert!(late.is_timeout() && late.retry() == Retry::Always, "{late:?}");
     }
 
-    #[test]
-    fn endless_limits_are_none() {
-        let now = now();
-        assert_eq!(narrowed(None, Duration::MAX, now), None);
-        assert_eq!(narrowed(Some(now), Duration::MAX, now), Some(now));
+    #[tokio::test]
+    async fn endless_limits_are_none() {
+        let layer = TimeoutLayer::new().limit(Duration::MAX).describe(Told);
+        let echo = service_fn(async |call: Call| Ok::<_, BoxError>(call.0));
+        let service = ServiceBuilder::new().layer(layer).service(echo);
+        let soon = Some(now() + Duration::from_secs(9));
+        for given in [None, soon] {
+            assert_eq!(service.clone().oneshot((given, crate::Attempt::default())).await.unwrap(), given);
+        }
     }
 }

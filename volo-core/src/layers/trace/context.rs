@@ -4,7 +4,7 @@
 
 use std::{error::Error, fmt, str::FromStr};
 
-use crate::{Context, balance::Random};
+use crate::{CallInfo, Context, balance::Random};
 
 /// The key in metainfo.
 const KEY: &str = "traceparent";
@@ -38,13 +38,13 @@ impl TraceContext {
     }
 
     /// What the caller of the call being served sent.
-    pub fn received(context: &Context) -> Option<Self> {
+    pub fn received(context: &CallInfo) -> Option<Self> {
         let upstream = &context.metainfo()?.upstream;
         upstream.get(KEY).or_else(|| upstream.get(CGI_KEY))?.parse().ok()
     }
 
     /// Sends it along with a call.
-    pub fn send(self, context: &mut Context) {
+    pub fn send(self, context: &mut CallInfo) {
         context.metainfo_mut().transient.set(KEY, self.to_string());
     }
 

@@ -26,7 +26,7 @@ pub use self::{
     spans::{SpanTracer, open_span},
     stats::{Ending, Side, Stats, Status},
 };
-use crate::{BoxError, Context, Error, Request, Response, Result};
+use crate::{BoxError, CallInfo, Error, Request, Response, Result};
 use stats::Record;
 
 /// Follows calls. A pair of tracers is a tracer.
@@ -35,7 +35,7 @@ pub trait Tracer: Send + Sync + 'static {
     type Call: TracedCall;
 
     /// A call begins. What is written to `context` reaches the peer (metainfo of a client) or the handler.
-    fn start(&self, side: Side, context: &mut Context) -> Self::Call;
+    fn start(&self, side: Side, context: &mut CallInfo) -> Self::Call;
 }
 
 /// One call that is followed.
@@ -52,7 +52,7 @@ pub trait TracedCall: Send + 'static {
 impl<A: Tracer, B: Tracer> Tracer for (A, B) {
     type Call = (A::Call, B::Call);
 
-    fn start(&self, side: Side, context: &mut Context) -> Self::Call {
+    fn start(&self, side: Side, context: &mut CallInfo) -> Self::Call {
         (self.0.start(side, context), self.1.start(side, context))
     }
 }
@@ -81,7 +81,7 @@ pub fn stats_fn<F: Fn(&Stats<'_>) + Clone + Send + Sync + 'static>(finished: F) 
 impl<F: Fn(&Stats<'_>) + Clone + Send + Sync + 'static> Tracer for StatsFn<F> {
     type Call = StatsFn<F>;
 
-    fn start(&self, _: Side, _: &mut Context) -> Self::Call {
+    fn start(&self, _: Side, _: &mut CallInfo) -> Self::Call {
         self.clone()
     }
 }

@@ -5,7 +5,7 @@
 use tracing::{Span, field};
 
 use super::{Ending, Side, Stats, TraceContext, TracedCall, Tracer};
-use crate::Context;
+use crate::CallInfo;
 
 /// Opens a span at level `INFO` for each call.
 ///
@@ -18,7 +18,7 @@ pub struct SpanTracer;
 impl Tracer for SpanTracer {
     type Call = Span;
 
-    fn start(&self, side: Side, context: &mut Context) -> Span {
+    fn start(&self, side: Side, context: &mut CallInfo) -> Span {
         let parent = match side {
             Side::Client => TraceContext::current(),
             Side::Server => TraceContext::received(context),
@@ -35,7 +35,7 @@ impl Tracer for SpanTracer {
 }
 
 /// The span of one call, with its place in a trace left open: for tracers that have their own way to find it.
-pub fn open_span(side: Side, context: &Context) -> Span {
+pub fn open_span(side: Side, context: &CallInfo) -> Span {
     // The macro wants a constant name.
     macro_rules! span {
         ($name:literal) => {

@@ -207,8 +207,8 @@ impl Record {
     pub(super) fn start(side: Side, level: Level, request: &mut Request) -> Self {
         let start = Instant::now();
         let request_bytes = bytes(request.body());
-        let CallInfo { peer, attempt, .. } = &*request.context;
-        let Target { service, method, .. } = &**request.context;
+        let CallInfo { peer, attempt, .. } = &request.context;
+        let Target { service, method, .. } = &*request.context;
         let record = Record {
             side,
             service: service.clone(),

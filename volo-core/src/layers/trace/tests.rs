@@ -8,7 +8,7 @@ use std::{
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use super::*;
-use crate::{Address, Body, DecodeLimits, ErrorKind, Format, Outcome, Peer, Raw, Stage};
+use crate::{Address, Body, Context, DecodeLimits, ErrorKind, Format, Outcome, Peer, Raw, Stage};
 
 fn raw(bytes: &'static [u8]) -> Body {
     let limits = DecodeLimits { depth_max: 1, memory_max: 1 };
@@ -35,7 +35,7 @@ async fn serve(mut request: Request) -> Result<Response> {
         stages.mark(Stage::Connected);
         stages.set_request_bytes(99);
     }
-    Ok(Response::new(request.context, raw(b"123"), outcome))
+    Ok(Response::new(request.into_context(), raw(b"123"), outcome))
 }
 
 type Lines = Arc<Mutex<Vec<String>>>;
@@ -129,15 +129,17 @@ async fn a_trace_goes_through_a_handler() {
         metainfo.upstream = std::mem::take(&mut metainfo.transient);
         log.lock().unwrap().push(TraceContext::received(&request.context).unwrap());
         let body = request.body().clone();
-        ready(Ok::<_, Infallible>(Response::new(request.context, body, Outcome::Success)))
+        ready(Ok::<_, Infallible>(Response::new(request.into_context(), body, Outcome::Success)))
     });
     let client = TraceLayer::client(SpanTracer).layer(backend);
     let handler = service_fn(move |request: Request| {
         let client = client.clone();
         async move {
             let body = request.body().clone();
-            let (context, reply) =
-                request.context.scope(client.oneshot(Request::new(Context::new("Stock", "get"), body))).await;
+            let (context, reply) = request
+                .into_context()
+                .scope(client.oneshot(Request::new(Context::new("Stock", "get"), body)))
+                .await;
             reply.map(|reply| Response::new(context, reply.into_body(), Outcome::Success))
         }
     });

@@ -169,7 +169,7 @@ impl World {
     /// A call with this number as its argument.
     fn call(&self, number: u8) -> impl Future<Output = Result<Attempt>> + use<> {
         let (mux, handle) = (self.mux.clone(), self.handle.clone());
-        async move { mux.call_over(handle, Box::new(request(number))).await }
+        async move { mux.call_over(handle, request(number)).await }
     }
 
     /// Ends when nobody waits for anybody.
