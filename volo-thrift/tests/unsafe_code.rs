@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-const INVENTORY: [(&str, &str); 15] = [
+const INVENTORY: [(&str, &str); 16] = [
     ("volo-core/src/span/mod.rs", "the span that encoders write into"),
     ("volo-core/src/span/cursor.rs", "the position in it, and its stores"),
     ("volo-core/src/span/out.rs", "the buffer that lends it"),
@@ -17,6 +17,7 @@ const INVENTORY: [(&str, &str); 15] = [
     ("volo-thrift/tests/client_shm.rs", "another"),
     ("volo-thrift/src/fuzz/memory.rs", "an allocator that counts, in tests and fuzz targets"),
     ("benchmark/torture/src/shm/fork.rs", "a fork that lives beside its parent"),
+    ("benchmark/torture/src/shm/links.rs", "the promise that two ends of one process keep"),
     ("benchmark/torture/src/shm/memory.rs", "the mappings of a peer that lies"),
     ("benchmark/heap-meter/src/lib.rs", "an allocator that counts, in tests and benchmarks"),
 ];

@@ -338,8 +338,8 @@ impl ShmTrust {
 pub enum ShmSpin {
     /// Sleeps at once: no processor time while waiting, some 5 to 50 µs to be woken.
     Off,
-    /// Looks for 50 µs before it sleeps, up to 200 where waits were that long lately, as long as that tends to pay; never while the other end runs on the
-    /// same processor, and one thread of the process at a time.
+    /// Looks for 50 µs before it sleeps, up to 200 where waits were that long lately, as long as that tends to pay; never
+    /// while the other end runs on the same processor, and one thread of the process at a time.
     #[default]
     Adaptive,
     /// Never sleeps: takes a whole processor per connection.

@@ -5,13 +5,17 @@ use std::{future::poll_fn, path::PathBuf, task::Poll};
 use bytes::Bytes;
 use volo_core::{
     Address, BoxError, Size,
-    net::{self, ConnectOptions, Frame, Framer, Link, ListenOptions, Listener, ShmOptions},
+    net::{self, ConnectOptions, Frame, Framer, Link, ListenOptions, Listener, ShmOptions, ShmTrust},
 };
 
+use super::{mappings, settle};
 use crate::{random::Random, report::Report};
 
 /// Messages of mixed sizes whose order is checked.
 const MIXED: u64 = 5000;
+
+/// Messages that are never let go of while their session lasts.
+const HELD: u64 = 1000;
 
 /// Runs all cases.
 pub async fn run(report: &mut Report) -> Result<(), BoxError> {
@@ -19,9 +23,17 @@ pub async fn run(report: &mut Report) -> Result<(), BoxError> {
         flood(case, len, report).await?;
     }
     for (case, arena_max) in [("order, small arena", 2 << 20), ("order, no arena", 0)] {
-        order(case, arena_max, report).await?;
+        order(case, &ShmOptions { arena_max, ..ShmOptions::default() }, report).await?;
     }
-    Ok(())
+    order("order, trusted", &ShmOptions { arena_max: 2 << 20, ..trusting() }, report).await?;
+    held(report).await
+}
+
+/// Messages are read where they were written.
+fn trusting() -> ShmOptions {
+    // SAFETY: both ends are this process, and no other ends of it are there.
+    let trust = unsafe { ShmTrust::full() };
+    ShmOptions { trust, ..ShmOptions::default() }
 }
 
 /// Messages that begin with their length in four bytes.
@@ -118,9 +130,8 @@ async fn flood(case: &str, len: usize, report: &mut Report) -> Result<(), BoxErr
 }
 
 /// Messages in the ring, in slices, and in pieces, one after the other.
-async fn order(case: &str, arena_max: usize, report: &mut Report) -> Result<(), BoxError> {
-    let options = ShmOptions { arena_max, ..ShmOptions::default() };
-    let (mut client, mut server) = pair(case, &options).await?;
+async fn order(case: &str, options: &ShmOptions, report: &mut Report) -> Result<(), BoxError> {
+    let (mut client, mut server) = pair(case, options).await?;
     let len = |random: &mut Random| match random.below(20) {
         0 => random.below(3 << 20) as usize,
         1..5 => random.below(100_000) as usize,
@@ -150,5 +161,33 @@ async fn order(case: &str, arena_max: usize, report: &mut Report) -> Result<(), 
     let (written, right) = tokio::join!(write, read);
     written?;
     report.equal(case, "messages in order", right?, MIXED);
+    Ok(())
+}
+
+/// Received messages that nobody lets go of: their session goes on, another is not touched, and with the last of them
+/// all is given back.
+async fn held(report: &mut Report) -> Result<(), BoxError> {
+    let case = "leases held for ever";
+    let options = ShmOptions { arena_max: 8 << 20, leased_max: 2 << 20, ..trusting() };
+    let (mut client, mut server) = pair(case, &options).await?;
+    let (mut other, mut others_server) = pair("neighbour", &options).await?;
+    let (mut held, mut others) = (Vec::new(), 0);
+    let len = |seed| [3_000, 20_000, 100_000][seed as usize % 3];
+    for seed in 0..HELD {
+        let (sent, got) = tokio::join!(send(&mut *client, len(seed), seed), receive(&mut *server));
+        sent?;
+        held.extend(got?);
+        let (sent, got) = tokio::join!(send(&mut *other, 50_000, seed), receive(&mut *others_server));
+        sent?;
+        others += u64::from(got?.is_some_and(|frame| is_right(&frame, 50_000, seed)));
+    }
+    drop((client, server, other, others_server));
+    let right = (0..).zip(&held).filter(|(seed, frame)| is_right(frame, len(*seed), *seed)).count();
+    report.equal(case, "messages that are right after the session", right as u64, HELD);
+    report.equal(case, "messages of another session meanwhile", others, HELD);
+    report.at_least(case, "mappings while they are held", mappings("/proc/self/maps")?, 1u64);
+    drop(held);
+    let left = settle(0, || mappings("/proc/self/maps")).await?;
+    report.equal(case, "mappings left", left, 0);
     Ok(())
 }
