@@ -52,7 +52,8 @@ impl Default for Target {
 #[derive(Default)]
 pub struct Context(Option<Box<Call>>);
 
-/// What a request and the response to it consist of: both are handles to the same memory, one after the other.
+/// What a request or a response consists of. A response usually takes over the memory of its request; one that came
+/// over a shared connection has its own.
 #[derive(Clone)]
 pub struct Call {
     /// Who is called, until when, and what travels along; of a response, what travels back.

@@ -40,9 +40,11 @@ use std::{
     time::Instant,
 };
 
+use faststr::FastStr;
 use tower::{Service, util::BoxCloneSyncService};
 use volo_core::{
-    Body, CallInfo, Context, Error, Metainfo, Peer, Request, Response, Result, Retry, Target, clock,
+    Body, CallInfo, Context, Error, ErrorKind, Metainfo, Peer, Request, Response, Result, Retry, Target,
+    clock,
     layers::{PerMethod, Reader, Route, retry::RetryConfig, timeout::Deadline},
 };
 
@@ -55,6 +57,9 @@ pub use stack::Governance;
 
 use crate::Method;
 use targets::Targets;
+
+/// The longest names, in bytes, of a service and a method that are known only at run time.
+const NAMES_MAX: usize = 1024;
 
 /// What the layers of a client are around, and what they make together.
 pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
@@ -149,13 +154,10 @@ impl Client {
     /// As [`Client::execute`] for a method that is known only at run time.
     ///
     /// # Errors
-    /// As there.
-    pub fn execute_named(
-        &self,
-        target: Target,
-        body: Body,
-    ) -> impl Future<Output = Result<Response>> + Send + '_ {
-        self.run(Callee::Named(Arc::new(target)), body)
+    /// As there; and when the names of service and method have more than 1,024 bytes together: what a client learns of
+    /// a method it keeps under its name.
+    pub async fn execute_named(&self, target: Target, body: Body) -> Result<Response> {
+        self.run(Callee::Named(Arc::new(own_names(target)?)), body).await
     }
 
     async fn run(&self, callee: Callee, body: Body) -> Result<Response> {
@@ -230,6 +232,17 @@ impl Client {
     }
 }
 
+/// The target with names of its own: one that came with a received frame would keep all of that alive.
+fn own_names(target: Target) -> Result<Target> {
+    let len = target.service.len() + target.method.len();
+    if len > NAMES_MAX {
+        let message = format!("the names of service and method have {len} bytes, more than {NAMES_MAX}");
+        return Err(Error::new(ErrorKind::Encode, message));
+    }
+    let (service, method) = (FastStr::new(&target.service), FastStr::new(&target.method));
+    Ok(Target { service, method, ..target })
+}
+
 /// A nested call takes its parent's metainfo for further hops along, and that it serves a retry.
 fn inherit(context: &mut CallInfo, parent: &CallInfo) {
     context.attempt.chained = parent.attempt.chained || !parent.attempt.is_first();
@@ -274,5 +287,35 @@ impl fmt::Debug for Client {
             .field("name", &self.name)
             .field("options", &self.options)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn named(method: &str) -> Target {
+        let frame = Bytes::from(method.repeat(2).into_bytes());
+        let method = FastStr::from_bytes(frame.slice(..method.len())).unwrap();
+        Target { service: FastStr::from_static_str("Shop"), method, oneway: true, idempotent: false }
+    }
+
+    #[test]
+    fn names_of_a_received_frame_are_copied() {
+        let target = named("a_method_with_a_long_name_of_its_own");
+        let owned = own_names(target.clone()).unwrap();
+        assert_eq!(owned.method, target.method);
+        assert_ne!(owned.method.as_ptr(), target.method.as_ptr());
+        assert!(owned.oneway && &*owned.service == "Shop");
+    }
+
+    #[test]
+    fn names_are_bounded() {
+        assert!(own_names(named(&"m".repeat(NAMES_MAX - 4))).is_ok());
+        let error = own_names(named(&"m".repeat(NAMES_MAX - 3))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Encode);
+        assert!(error.to_string().contains("1025 bytes, more than 1024"), "{error}");
     }
 }

@@ -84,7 +84,9 @@ pub(super) fn response(mut context: Context, answer: Answer) -> Result<Response>
     let Answer { peer, message } = answer;
     context.peer = Some(peer);
     let Some(message) = message else {
-        context.oneway = true;
+        if !context.oneway {
+            context.oneway = true;
+        }
         return Ok(Response::new(context, Body::Raw(nothing()), Outcome::Success));
     };
     let notes =

@@ -25,7 +25,8 @@ impl Clone for Targets {
 }
 
 impl Targets {
-    /// The target of calls to `method` of the service `name`, which is always the same one.
+    /// The target of calls to `method` of the service `name`, which is the same one as long as not many others are
+    /// called in between.
     #[inline]
     pub(super) fn get(&mut self, name: &'static str, method: &'static Method) -> Arc<Target> {
         match self.known.iter().find(|(known, _)| ptr::eq(*known, method)) {

@@ -15,7 +15,8 @@ const RESERVE_MAX: usize = 4096;
 /// A generated struct implements the required items; the provided ones are overridden by types that can fuse a
 /// field's head with its value or handle many elements at once.
 pub trait Value: Default + Clone + Send + Sync + 'static {
-    /// The type's number on the wire; what code is generated for is a struct unless it says otherwise.
+    /// The type's number on the wire. The default is that of structs, unions and exceptions; every other type has to
+    /// name its own, or peers will misread it.
     const TYPE: Type = Type::Struct;
 
     /// Bytes of the smallest encoding as a container's element, in Binary and Compact; never 0.

@@ -104,6 +104,8 @@ struct Turn {
     now: Instant,
     requests: u32,
     replies: u32,
+    /// Replies after which the transport is given them, and how many more after which it is the next time.
+    flush: (u32, u32),
     /// Length of the stream of replies at which the turn is over.
     end: u64,
     /// Whether the next turn needs no waiting.
@@ -140,8 +142,14 @@ impl Connection {
 
     /// One turn; ready when the connection is over.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let mut turn =
-            Turn { now: now(), requests: 0, replies: 0, end: self.written() + TURN_BYTES, again: false };
+        let mut turn = Turn {
+            now: now(),
+            requests: 0,
+            replies: 0,
+            flush: (self.flush_replies, self.flush_replies),
+            end: self.written() + TURN_BYTES,
+            again: false,
+        };
         self.heed_shutdown(cx)?;
         self.answer_finished(cx, &mut turn)?;
         self.take_requests(cx, &mut turn)?;
@@ -210,7 +218,10 @@ impl Connection {
             return Ok(());
         }
         turn.replies += 1;
-        if turn.replies.is_multiple_of(self.flush_replies) {
+        let (at, step) = turn.flush;
+        if turn.replies >= at {
+            let step = (2 * step).min(FLUSH_REPLIES); // a turn that is longer than the last flushes no more often
+            turn.flush = (turn.replies + step, step);
             let _ = self.link.poll_flush(cx)?;
         }
         Ok(())

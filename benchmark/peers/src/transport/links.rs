@@ -15,7 +15,7 @@ use volo_core::{
     net::{self, ConnectOptions, Frame, Framer, Link, ListenOptions, Listener, ShmOptions, ShmTrust},
 };
 
-/// Messages between flushes, as in our server.
+/// Messages between flushes, at most as many as in our server.
 const FLUSH: u32 = 16;
 
 struct LengthFramer;

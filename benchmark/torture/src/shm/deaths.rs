@@ -7,8 +7,12 @@ use std::{
 
 use volo_core::BoxError;
 
-use super::{Server, start_at, steps};
+use super::{SLOWNESS, Server, start_at, steps};
 use crate::report::Report;
+
+/// How soon all calls to a server that was killed have failed, and how soon the next server answers.
+const FAILED_MAX: Duration = Duration::from_millis(50).saturating_mul(SLOWNESS);
+const RESTARTED_MAX: Duration = Duration::from_millis(100).saturating_mul(SLOWNESS);
 
 /// Runs all cases.
 pub async fn run(report: &mut Report) -> Result<(), BoxError> {
@@ -43,18 +47,13 @@ async fn killed_server(report: &mut Report) -> Result<(), BoxError> {
         failed += u64::from(call.await?);
     }
     report.equal(case, "waiting calls that fail", failed, 100);
-    report.at_most(case, "until all have failed, ms", start.elapsed(), Duration::from_millis(50));
+    report.at_most(case, "until all have failed, ms", start.elapsed(), FAILED_MAX);
     server.process.ended(Duration::from_secs(10)).await?;
 
     server.process = start_at(&server.path(), None)?;
     let start = Instant::now();
     while client.echo("again".into()).await.is_err() && start.elapsed() < Duration::from_secs(10) {}
-    report.at_most(
-        "server restarted",
-        "until a call succeeds, ms",
-        start.elapsed(),
-        Duration::from_millis(100),
-    );
+    report.at_most("server restarted", "until a call succeeds, ms", start.elapsed(), RESTARTED_MAX);
     server.process.signal("KILL")?;
     drop(client);
     server.process.ended(Duration::from_secs(10)).await?;

@@ -83,9 +83,17 @@ struct Commons {
     peers: Mapping,
     /// Slices whose leases ended, until the book takes note of them.
     released: Mutex<Vec<Slot>>,
-    /// Bytes of slices that are leased.
-    leased: AtomicUsize,
+    leased: Leased,
     _taken: Arc<Taken>,
+}
+
+/// What is leased at the moment.
+#[derive(Default)]
+struct Leased {
+    /// Bytes of slices.
+    bytes: AtomicUsize,
+    /// Slices of each side and class.
+    slices: [[AtomicUsize; CLASSES]; 2],
 }
 
 impl Commons {
@@ -123,7 +131,9 @@ impl AsRef<[u8]> for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.commons.leased.fetch_sub(stride(self.slot.slice.class), Ordering::Relaxed);
+        let Slot { side, slice: Slice { class, .. } } = self.slot;
+        self.commons.leased.bytes.fetch_sub(stride(class), Ordering::Relaxed);
+        self.commons.leased.slices[side as usize][class].fetch_sub(1, Ordering::Relaxed);
         self.commons.released.lock().unwrap_or_else(PoisonError::into_inner).push(self.slot);
     }
 }
@@ -155,7 +165,7 @@ impl Trade {
     ) -> Self {
         let arena = Arena::without_turns(own_layout, process_max);
         let Files { file, own, peers } = files;
-        let (released, leased) = (Mutex::default(), AtomicUsize::new(0));
+        let (released, leased) = (Mutex::default(), Leased::default());
         let commons = Commons { own, peers, released, leased, _taken: arena.taken().clone() };
         Trade {
             commons: Arc::new(commons),
@@ -225,13 +235,23 @@ impl Trade {
             return Ok(None);
         }
         *state = State::Leased;
-        self.commons.leased.fetch_add(stride(class), Ordering::Relaxed);
+        self.commons.leased.bytes.fetch_add(stride(class), Ordering::Relaxed);
+        self.commons.leased.slices[side as usize][class].fetch_add(1, Ordering::Relaxed);
         Ok(Some(Lease { commons: self.commons.clone(), slot, len }))
     }
 
-    /// Whether so much is leased that messages are better copied.
-    pub(super) fn is_exhausted(&self) -> bool {
-        self.commons.leased.load(Ordering::Relaxed) > self.leased_max
+    /// Whether so much is leased, or so many slices of this size, that a message is better copied: the peer needs some
+    /// for what it sends next.
+    pub(super) fn is_exhausted(&self, content: Content) -> bool {
+        let (side, layout, class) = match content {
+            Content::Slice { class, .. } => (Side::Peers, &self.peers_layout, class),
+            Content::Back { class, .. } => (Side::Own, &self.own_layout, class),
+            Content::Inline(_) | Content::End => return false,
+        };
+        let Leased { bytes, slices } = &self.commons.leased;
+        let slices = slices[side as usize].get(class).map_or(0, |count| count.load(Ordering::Relaxed));
+        let count = layout.counts.get(class).map_or(0, |count| usize::from(*count));
+        bytes.load(Ordering::Relaxed) > self.leased_max || 2 * slices > count
     }
 
     /// A slice that the peer should have back: one beyond those kept, or beyond half of all if nothing else is sent.

@@ -112,13 +112,31 @@ fn beyond_the_quota_messages_are_to_be_copied() {
     let [mut client, mut server] = books(2 * stride(0));
     let mut leases = Vec::new();
     for len in [1000, 2000, 3000] {
-        assert!(!server.is_exhausted());
         let request = send(&mut client, len, 1);
+        assert!(!server.is_exhausted(request));
         leases.push(receive(&mut server, request));
     }
-    assert!(server.is_exhausted());
+    let request = send(&mut client, 3000, 1);
+    assert!(server.is_exhausted(request));
     leases.pop();
-    assert!(!server.is_exhausted());
+    assert!(!server.is_exhausted(request));
+}
+
+#[test]
+fn half_the_slices_of_a_size_are_left_to_the_sender() {
+    let [mut client, mut server] = books(usize::MAX);
+    let mut leases = Vec::new();
+    for _ in 0..5 {
+        let request = send(&mut client, 3000, 1);
+        assert!(!server.is_exhausted(request));
+        leases.push(receive(&mut server, request));
+    }
+    let (small, large) = (send(&mut client, 3000, 1), send(&mut client, 60_000, 1));
+    assert!(server.is_exhausted(small) && !server.is_exhausted(large));
+    assert!(!server.is_exhausted(Content::Slice { class: CLASSES, index: 0, len: 1 }));
+    drop(receive(&mut server, small));
+    leases.pop();
+    assert!(!server.is_exhausted(small));
 }
 
 #[test]

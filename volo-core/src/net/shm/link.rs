@@ -276,7 +276,7 @@ impl ShmLink {
 
     /// Sends slices back that the peer may miss, if there are some.
     fn return_slices(&mut self) {
-        let Some(trade) = &mut self.trade else { return };
+        let Some(trade) = self.trade.as_mut().filter(|_| !self.closed) else { return };
         while let Some(slot) = trade.excess(self.staged == 0)
             && let Ok(Some(start)) = self.producer.place(1, &self.peers)
         {
@@ -327,7 +327,7 @@ impl ShmLink {
     /// Takes a message in where it is, or copies it if too much is in use already.
     fn take_lease(&mut self, record: Record) -> Result<()> {
         let Some(trade) = &mut self.trade else { return Ok(()) };
-        let copied = trade.is_exhausted();
+        let copied = trade.is_exhausted(record.content);
         match trade.receive(record.content) {
             Ok(None) => {}
             Ok(Some(lease)) if copied => self.input.take_copy(lease.as_ref()),
@@ -474,8 +474,8 @@ impl Link for ShmLink {
                 Err(violation) => return Poll::Ready(Err(self.poison(violation))),
                 Ok(Some(start)) => {
                     self.producer.stage(&mut self.own, start, Content::End);
+                    self.closed = true; // nothing may stand behind the end
                     self.publish();
-                    self.closed = true;
                     return Poll::Ready(Ok(()));
                 }
                 Ok(None) => ready!(self.poll_room(cx))?,

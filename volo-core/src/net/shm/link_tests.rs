@@ -97,6 +97,18 @@ async fn a_reader_that_claims_too_much_is_caught() {
 }
 
 #[tokio::test]
+async fn wake_ups_that_nobody_read_keep_none_away() {
+    let (mut client, mut server) = links(&options()).await;
+    for _ in 0..1000 {
+        let calls = async { tokio::join!(biased; receive(&mut client, 100), send(&mut server, 100)).0 };
+        let frame = tokio::time::timeout(std::time::Duration::from_secs(20), calls).await;
+        assert_eq!(frame.expect("it is woken").unwrap().unwrap().len(), 100);
+        let nothing = poll_fn(|cx| Poll::Ready(client.poll_recv(cx, &mut AtLeast(1)).is_pending())).await;
+        assert!(nothing && client.idle_ok(), "which passes wake-ups and looks for some");
+    }
+}
+
+#[tokio::test]
 async fn who_waits_for_room_hears_that_the_peer_is_gone() {
     let (mut client, server) = links(&options()).await;
     while !poll_fn(|cx| Poll::Ready(client.poll_flush(cx).is_pending())).await {

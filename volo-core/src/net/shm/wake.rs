@@ -186,6 +186,7 @@ impl Spin {
     #[inline]
     pub(super) fn arrived(&mut self) {
         if self.since.take().is_some() {
+            self.asleep_since = None;
             (self.failures, self.pause) = (0, SHORT_SLEEPS);
         } else if let Some(since) = self.asleep_since.take() {
             let slept = since.elapsed();

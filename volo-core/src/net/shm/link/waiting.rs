@@ -26,7 +26,7 @@ const WAKE_UPS: usize = 64;
 pub(super) const READS_MAX: usize = 16;
 
 /// Times of sleeping for which wake-ups may lie unread in the socket, which has room for some hundred.
-const UNREAD_MAX: u64 = 32;
+const UNREAD_MAX: u64 = 16;
 
 /// What a wait is over for before it began.
 struct There {
@@ -64,9 +64,11 @@ impl ShmLink {
 
     /// Whether there were wake-ups.
     pub(super) fn read_wake_ups(&mut self) -> bool {
-        self.read_at = self.sleeper.times();
         match self.socket.try_read(&mut [0; WAKE_UPS]) {
-            Ok(1..) => return true,
+            Ok(1..) => {
+                self.read_at = self.sleeper.times(); // not before: where none seem to be there, nothing was asked
+                return true;
+            }
             Ok(0) => self.gone = true,
             Err(error) => {
                 self.gone |= !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
