@@ -459,15 +459,11 @@ impl<C: ServiceClient> ClientBuilder<C> {
             super::config::attach(&config, parts, extra)
         });
         let service = layers.around(transport, &self.governance);
-        let stack = Box::new(Stack {
-            service,
-            timeouts: self.governance.timeouts.reader(),
-            targets: Targets::default(),
-        });
-        let client = Client::new(C::SERVICE, stack, self.options);
-        #[cfg(feature = "config")]
-        let client = Client { attached, ..client };
-        client.into()
+        let timeouts = self.governance.timeouts.reader();
+        let stack = Stack { service, timeouts, targets: Targets::default() };
+        #[cfg(not(feature = "config"))]
+        let attached = super::Attached;
+        Client::new(C::SERVICE, stack, self.options, attached).into()
     }
 }
 

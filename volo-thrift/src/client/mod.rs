@@ -61,6 +61,9 @@ use targets::Targets;
 /// The longest names, in bytes, of a service and a method that are known only at run time.
 const NAMES_MAX: usize = 1024;
 
+/// How many clones of its stack a client keeps: as many as threads often start calls at once.
+const SPARES_MAX: usize = 8;
+
 /// What the layers of a client are around, and what they make together.
 pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
 
@@ -77,21 +80,32 @@ pub trait ServiceClient: From<Client> {
 ///
 /// `ClientBuilder::<Client>` makes one that is used with [`Client::execute_named`].
 ///
-/// Clones are cheap and share their connections.
-pub struct Client {
+/// Clones cost next to nothing and share all there is.
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+/// What the clones of a client have in common.
+struct Shared {
     /// As in [`ServiceClient::SERVICE`]: an inherited method belongs to the service it is called on.
     name: &'static str,
-    stack: Box<Stack>,
-    /// A clone of the stack that made a call before, unless it makes one just now: further calls need no clone.
-    spare: Mutex<Option<Box<Stack>>>,
-    options: Arc<CallOpt>,
+    stack: Stack,
+    /// Clones of the stack that made a call before and make none just now: further calls need no clone.
+    #[expect(clippy::vec_box, reason = "a call takes the box along")]
+    spares: Mutex<Vec<Box<Stack>>>,
+    options: CallOpt,
     peer: Option<Arc<Peer>>,
     retry: Option<Arc<RetryConfig>>,
-    #[cfg(feature = "config")]
-    attached: Option<volo_core::config::Attached>,
+    /// What keeps the client's part of a configuration in use.
+    attached: Attached,
 }
 
-/// What a call goes through; boxed, because it is handed to each call and back.
+#[cfg(feature = "config")]
+type Attached = Option<volo_core::config::Attached>;
+#[cfg(not(feature = "config"))]
+#[derive(Clone)]
+struct Attached;
+
+/// What a call goes through; boxed where it is handed to each call and back.
 #[derive(Clone)]
 struct Stack {
     service: ClientService,
@@ -113,27 +127,17 @@ impl ServiceClient for Client {
 }
 
 impl Client {
-    fn new(name: &'static str, stack: Box<Stack>, options: CallOpt) -> Self {
+    fn new(name: &'static str, stack: Stack, options: CallOpt, attached: Attached) -> Self {
         let peer = options.address.clone().map(|address| Arc::new(Peer::new(address)));
         let retry = options.retry.clone().map(Arc::new);
-        Client {
-            name,
-            stack,
-            spare: Mutex::default(),
-            options: Arc::new(options),
-            peer,
-            retry,
-            #[cfg(feature = "config")]
-            attached: None,
-        }
+        let spares = Mutex::default();
+        Client(Arc::new(Shared { name, stack, spares, options, peer, retry, attached }))
     }
 
     /// The same client with other settings; what `options` leaves open stays as it is.
     pub fn with_callopt(&self, options: CallOpt) -> Self {
-        let client = Client::new(self.name, self.stack.clone(), options.or(&self.options));
-        #[cfg(feature = "config")]
-        let client = Client { attached: self.attached.clone(), ..client };
-        client
+        let Shared { name, stack, options: own, attached, .. } = &*self.0;
+        Client::new(name, stack.clone(), options.or(own), attached.clone())
     }
 
     /// Calls `method` with an encoded or encodable args struct; gives the reply as it came.
@@ -162,16 +166,17 @@ impl Client {
 
     async fn run(&self, callee: Callee, body: Body) -> Result<Response> {
         let now = clock::now();
-        let mut stack = self.spare().unwrap_or_else(|| self.stack.clone());
+        let shared = &*self.0;
+        let mut stack = shared.spare().unwrap_or_else(|| Box::new(shared.stack.clone()));
         let target = match callee {
-            Callee::Method(method) => stack.targets.get(self.name, method),
+            Callee::Method(method) => stack.targets.get(shared.name, method),
             Callee::Named(target) => target,
         };
         let route = || Route { service: &target.service, method: &target.method };
-        let timeouts = stack.timeouts.get().get_with(route).with(&self.options);
+        let timeouts = stack.timeouts.get().get_with(route).with(&shared.options);
         let own = timeouts.whole().and_then(|timeout| now.checked_add(timeout));
         let mut context = Context::of(target);
-        let inherited = self.complete(&mut context);
+        let inherited = shared.complete(&mut context);
         let deadline = match (own, inherited) {
             (Some(own), Some(inherited)) => Some(own.min(inherited)),
             (own, inherited) => own.or(inherited),
@@ -184,14 +189,16 @@ impl Client {
         let response = match poll_fn(|cx| Poll::Ready(stack.service.poll_ready(cx))).await {
             Poll::Ready(ready) => {
                 ready?;
-                Deadline::new(self.pass(stack, request, now), deadline).await?
+                Deadline::new(shared.pass(stack, request, now), deadline).await?
             }
-            Poll::Pending => Deadline::new(self.pass_when_ready(stack, request), deadline).await?,
+            Poll::Pending => Deadline::new(shared.pass_when_ready(stack, request), deadline).await?,
         };
         pass_back(&response);
         Ok(response)
     }
+}
 
+impl Shared {
     /// Starts the call on the very clone of the stack that is ready; it is `now` while the layers are told.
     fn pass(&self, mut stack: Box<Stack>, request: Request, now: Instant) -> Answer {
         let answer = clock::hold(now, || stack.service.call(request));
@@ -205,12 +212,14 @@ impl Client {
     }
 
     fn spare(&self) -> Option<Box<Stack>> {
-        self.spare.try_lock().ok()?.take()
+        self.spares.try_lock().ok()?.pop()
     }
 
     fn keep(&self, stack: Box<Stack>) {
-        if let Ok(mut spare) = self.spare.try_lock() {
-            *spare = Some(stack);
+        if let Ok(mut spares) = self.spares.try_lock()
+            && spares.len() < SPARES_MAX
+        {
+            spares.push(stack);
         }
     }
 
@@ -266,26 +275,11 @@ fn pass_back(response: &Response) {
     });
 }
 
-impl Clone for Client {
-    fn clone(&self) -> Self {
-        Client {
-            name: self.name,
-            stack: self.stack.clone(),
-            spare: Mutex::default(),
-            options: self.options.clone(),
-            peer: self.peer.clone(),
-            retry: self.retry.clone(),
-            #[cfg(feature = "config")]
-            attached: self.attached.clone(),
-        }
-    }
-}
-
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("name", &self.name)
-            .field("options", &self.options)
+            .field("name", &self.0.name)
+            .field("options", &self.0.options)
             .finish_non_exhaustive()
     }
 }
