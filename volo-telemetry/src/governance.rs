@@ -29,7 +29,10 @@ use volo_core::{
     observe::{self, Event, Observer, RetryEvent, Sample},
 };
 
-use crate::{Error, table::Table};
+use crate::{
+    Error,
+    table::{Table, may_keep},
+};
 
 /// How often gauges are set.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -116,8 +119,9 @@ impl Observer for Counters {
 
 impl Counters {
     fn method(&self, name: &'static str, route: Route<'_>, kind_key: &'static str, kind: &'static str) {
-        let key = (name, FastStr::new(route.service), FastStr::new(route.method), kind);
         let other = || (name, "_OTHER".into(), "_OTHER".into(), kind);
+        let own = || (name, FastStr::new(route.service), FastStr::new(route.method), kind);
+        let key = if may_keep(route.service, route.method) { own() } else { other() };
         let counter = self.0.get_or_insert(key, other, |(name, service, method, kind)| {
             counter!(*name, vec![method_label(Route { service, method }), Label::new(kind_key, *kind)])
         });

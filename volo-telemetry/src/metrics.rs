@@ -12,7 +12,7 @@ use volo_core::{
     layers::trace::{Side, Stats, Status, TracedCall, Tracer},
 };
 
-use crate::table::Table;
+use crate::table::{Table, may_keep};
 
 const OTHER: FastStr = FastStr::from_static_str("_OTHER");
 
@@ -44,8 +44,13 @@ impl MetricsTracer {
     }
 
     fn method(&self, side: Side, service: &FastStr, method: &FastStr) -> Arc<Method> {
-        let key = (side, service.clone(), method.clone());
+        if let Some(known) = self.methods.get(&(side, service.clone(), method.clone())) {
+            return known;
+        }
         let other = || (side, OTHER, OTHER);
+        // Names that came with a frame would keep all of it alive.
+        let own = || (side, FastStr::new(service), FastStr::new(method));
+        let key = if may_keep(service, method) { own() } else { other() };
         self.methods.get_or_insert(key, other, |(side, service, method)| {
             Arc::new(Method::new(*side, self.per_attempt, service, method))
         })
@@ -185,5 +190,19 @@ fn names(side: Side, per_attempt: bool) -> Names {
             active: "rpc.server.call.active",
             received: "rpc.server.call.received",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_share_one_entry() {
+        let tracer = MetricsTracer::calls();
+        let of = |method: &str| tracer.method(Side::Server, &"Shop".into(), &FastStr::new(method));
+        let [short, first, second] = [of("list"), of(&"a".repeat(2000)), of(&"b".repeat(3000))];
+        assert!(Arc::ptr_eq(&first, &second) && !Arc::ptr_eq(&first, &short));
+        assert!(Arc::ptr_eq(&short, &of("list")));
     }
 }

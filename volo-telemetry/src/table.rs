@@ -9,6 +9,14 @@ use std::{
 /// Series with an entry of their own.
 const SERIES_MAX: usize = 4096;
 
+/// Bytes that the names of a service and a method that have an entry of their own may have together.
+const NAMES_MAX: usize = 1024;
+
+/// Whether these names may have an entry of their own.
+pub(crate) fn may_keep(service: &str, method: &str) -> bool {
+    service.len() + method.len() <= NAMES_MAX
+}
+
 /// Values made on first use; once it is full, those of the fallback key are used.
 pub(crate) struct Table<K, V>(RwLock<HashMap<K, V, foldhash::fast::RandomState>>);
 
@@ -19,14 +27,18 @@ impl<K, V> Default for Table<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Table<K, V> {
+    pub(crate) fn get(&self, key: &K) -> Option<V> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
     pub(crate) fn get_or_insert(
         &self,
         key: K,
         fallback: impl FnOnce() -> K,
         make: impl FnOnce(&K) -> V,
     ) -> V {
-        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return known.clone();
+        if let Some(known) = self.get(&key) {
+            return known;
         }
         let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let key = if entries.len() < SERIES_MAX || entries.contains_key(&key) { key } else { fallback() };

@@ -20,10 +20,10 @@ use tower::{
     Layer, Service, ServiceBuilder, layer::layer_fn, limit::ConcurrencyLimitLayer, load_shed::LoadShedLayer,
     timeout::TimeoutLayer, util::MapErrLayer,
 };
-use volo_core::{Error, ErrorKind, Origin, Request, Response};
+use volo_core::{Error, ErrorKind, Origin, Request, Response, layers::reject::RejectLayer};
 use volo_thrift::{
     ClientBuilder,
-    client::{ClientService, Governance},
+    client::{CallOpt, ClientService, Governance},
 };
 
 async fn server() -> (Running, ClientBuilder<Plain>, ClientBuilder<Plain>) {
@@ -58,6 +58,20 @@ async fn a_concurrency_limit_makes_calls_wait() {
         calls.join_all().await.into_iter().for_each(|call| assert!(call.is_ok()));
         assert!(start.elapsed() >= Duration::from_millis(90), "{:?}", start.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_permit_ends_with_a_call_that_goes_no_further() {
+    let (_server, pingpong, _) = server().await;
+    // Made ready from outside to inside, so the permit is taken, but the call does not get there.
+    let reject =
+        RejectLayer::new(|request: &Request| (&*request.context.method == SLOW.name).then(|| "no".into()));
+    let builder = pingpong.rpc_timeout(Duration::from_secs(1)).layer_outer(reject);
+    let client = builder.layer_outer(ConcurrencyLimitLayer::new(1)).build();
+    call_number(&client, &SLOW, 0).await.unwrap_err();
+    let other = Plain(client.0.with_callopt(CallOpt::default()));
+    echo(&other, 1).await.unwrap();
+    echo(&client, 2).await.unwrap();
 }
 
 #[tokio::test]

@@ -270,8 +270,8 @@ pub struct ShmOptions {
     pub process_max: usize,
     /// Whether the peer is trusted with the bytes of messages.
     pub trust: ShmTrust,
-    /// With trust, so many bytes of received messages may stay in shared memory while they are in use; beyond that,
-    /// messages are copied out as without trust.
+    /// With trust, so many bytes of received messages may stay in shared memory while they are in use; beyond that, or
+    /// beyond half the room for messages of a size, they are copied out as without trust.
     pub leased_max: usize,
 }
 

@@ -437,6 +437,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         };
         let transport = transport.unwrap_or_else(|fault| Transport::Refusing(fault.to_string().into()));
         let mut layers = self.layers;
+        let is_own = layers.outer.is_empty() && layers.inner.is_empty();
         #[cfg(feature = "config")]
         let extra = self.config.as_ref().map(|_| super::config::Extra::placed(&mut layers));
         let traces =
@@ -460,7 +461,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         });
         let service = layers.around(transport, &self.governance);
         let timeouts = self.governance.timeouts.reader();
-        let stack = Stack { service, timeouts, targets: Targets::default() };
+        let stack = Stack { service, timeouts, targets: Targets::default(), is_own };
         #[cfg(not(feature = "config"))]
         let attached = super::Attached;
         Client::new(C::SERVICE, stack, self.options, attached).into()

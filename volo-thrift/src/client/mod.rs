@@ -26,19 +26,13 @@ mod mux_task;
 mod options;
 mod pingpong;
 mod reply;
+mod spares;
 mod stack;
 mod targets;
 mod timer;
 mod warm_up;
 
-use std::{
-    fmt,
-    future::poll_fn,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::Poll,
-    time::Instant,
-};
+use std::{fmt, future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Instant};
 
 use faststr::FastStr;
 use tower::{Service, util::BoxCloneSyncService};
@@ -56,13 +50,11 @@ pub use options::{CallOpt, Tags, Timeouts};
 pub use stack::Governance;
 
 use crate::Method;
+use spares::Spares;
 use targets::Targets;
 
 /// The longest names, in bytes, of a service and a method that are known only at run time.
 const NAMES_MAX: usize = 1024;
-
-/// How many clones of its stack a client keeps: as many as threads often start calls at once.
-const SPARES_MAX: usize = 8;
 
 /// What the layers of a client are around, and what they make together.
 pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
@@ -89,9 +81,9 @@ struct Shared {
     /// As in [`ServiceClient::SERVICE`]: an inherited method belongs to the service it is called on.
     name: &'static str,
     stack: Stack,
-    /// Clones of the stack that made a call before and make none just now: further calls need no clone.
-    #[expect(clippy::vec_box, reason = "a call takes the box along")]
-    spares: Mutex<Vec<Box<Stack>>>,
+    /// None if somebody else's layers are in the stack: what those hold once they are ready, a permit say, belongs to
+    /// one call and ends with it, whether or not the call gets there.
+    spares: Option<Spares<Stack>>,
     options: CallOpt,
     peer: Option<Arc<Peer>>,
     retry: Option<Arc<RetryConfig>>,
@@ -111,6 +103,8 @@ struct Stack {
     service: ClientService,
     timeouts: Reader<PerMethod<Timeouts>>,
     targets: Targets,
+    /// Whether all its layers are ours.
+    is_own: bool,
 }
 
 /// What comes out of a stack.
@@ -130,7 +124,7 @@ impl Client {
     fn new(name: &'static str, stack: Stack, options: CallOpt, attached: Attached) -> Self {
         let peer = options.address.clone().map(|address| Arc::new(Peer::new(address)));
         let retry = options.retry.clone().map(Arc::new);
-        let spares = Mutex::default();
+        let spares = stack.is_own.then(Spares::new);
         Client(Arc::new(Shared { name, stack, spares, options, peer, retry, attached }))
     }
 
@@ -167,7 +161,8 @@ impl Client {
     async fn run(&self, callee: Callee, body: Body) -> Result<Response> {
         let now = clock::now();
         let shared = &*self.0;
-        let mut stack = shared.spare().unwrap_or_else(|| Box::new(shared.stack.clone()));
+        let spare = shared.spares.as_ref().and_then(Spares::take);
+        let mut stack = spare.unwrap_or_else(|| Box::new(shared.stack.clone()));
         let target = match callee {
             Callee::Method(method) => stack.targets.get(shared.name, method),
             Callee::Named(target) => target,
@@ -202,25 +197,15 @@ impl Shared {
     /// Starts the call on the very clone of the stack that is ready; it is `now` while the layers are told.
     fn pass(&self, mut stack: Box<Stack>, request: Request, now: Instant) -> Answer {
         let answer = clock::hold(now, || stack.service.call(request));
-        self.keep(stack);
+        if let Some(spares) = &self.spares {
+            spares.keep(stack);
+        }
         answer
     }
 
     async fn pass_when_ready(&self, mut stack: Box<Stack>, request: Request) -> Result<Response> {
         poll_fn(|cx| stack.service.poll_ready(cx)).await?;
         self.pass(stack, request, clock::now()).await
-    }
-
-    fn spare(&self) -> Option<Box<Stack>> {
-        self.spares.try_lock().ok()?.pop()
-    }
-
-    fn keep(&self, stack: Box<Stack>) {
-        if let Ok(mut spares) = self.spares.try_lock()
-            && spares.len() < SPARES_MAX
-        {
-            spares.push(stack);
-        }
     }
 
     /// Adds to the context of a call what this client and the handler that is running say of it; gives the handler's

@@ -46,7 +46,7 @@ where
 }
 
 /// Passes every call on to where `client` leads, with deadline and metainfo, and the answer back, without decoding
-/// either.
+/// either. Only names longer than [`Client::execute_named`] takes go no further.
 pub fn proxy(client: Client) -> impl Service {
     RawService::new(move |request: Request| {
         let client = client.clone();

@@ -248,23 +248,29 @@ impl Trade {
             Content::Back { class, .. } => (Side::Own, &self.own_layout, class),
             Content::Inline(_) | Content::End => return false,
         };
-        let Leased { bytes, slices } = &self.commons.leased;
-        let slices = slices[side as usize].get(class).map_or(0, |count| count.load(Ordering::Relaxed));
-        let count = layout.counts.get(class).map_or(0, |count| usize::from(*count));
-        bytes.load(Ordering::Relaxed) > self.leased_max || 2 * slices > count
+        let Some(count) = layout.counts.get(class) else { return false };
+        let bytes = self.commons.leased.bytes.load(Ordering::Relaxed);
+        bytes > self.leased_max || 2 * (self.leased(side, class) + 1) > usize::from(*count)
     }
 
-    /// A slice that the peer should have back: one beyond those kept, or beyond half of all if nothing else is sent.
+    /// A slice that the peer should have back: one beyond those kept; if nothing else is sent, one beyond half of all,
+    /// less those that are leased.
     pub(super) fn excess(&mut self, alone: bool) -> Option<Slot> {
         self.take_note();
         for (class, spare) in self.spare.iter().enumerate() {
             let count = usize::from(self.peers_layout.counts[class]);
-            let kept = if alone { count / 2 } else { KEPT.min(count / 4) };
+            let half = || (count / 2).saturating_sub(self.leased(Side::Peers, class));
+            let kept = if alone { half() } else { KEPT.min(count / 4) };
             if spare.len() > kept {
                 return Some(Slot { side: Side::Peers, slice: *spare.last()? });
             }
         }
         None
+    }
+
+    /// How many slices of this side and class are leased.
+    fn leased(&self, side: Side, class: usize) -> usize {
+        self.commons.leased.slices[side as usize].get(class).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
     /// Makes the slices free whose leases ended.
