@@ -25,6 +25,7 @@ use super::{
     connection::{Checksums, Settings, Times},
     mux::Mux,
     pingpong::PingPong,
+    readiness::Counting,
     stack::{Layers, Transport},
     targets::Targets,
     warm_up::warming,
@@ -380,7 +381,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         <L::Service as Service<Request>>::Error: Into<BoxError>,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.layers.outer.push(wrap(layer));
+        self.layers.outer.push(wrap(Counting(layer)));
         self
     }
 
@@ -392,7 +393,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         <L::Service as Service<Request>>::Error: Into<BoxError>,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        self.layers.inner.push(wrap(layer));
+        self.layers.inner.push(wrap(Counting(layer)));
         self
     }
 
@@ -437,7 +438,6 @@ impl<C: ServiceClient> ClientBuilder<C> {
         };
         let transport = transport.unwrap_or_else(|fault| Transport::Refusing(fault.to_string().into()));
         let mut layers = self.layers;
-        let is_own = layers.outer.is_empty() && layers.inner.is_empty();
         #[cfg(feature = "config")]
         let extra = self.config.as_ref().map(|_| super::config::Extra::placed(&mut layers));
         let traces =
@@ -461,7 +461,7 @@ impl<C: ServiceClient> ClientBuilder<C> {
         });
         let service = layers.around(transport, &self.governance);
         let timeouts = self.governance.timeouts.reader();
-        let stack = Stack { service, timeouts, targets: Targets::default(), is_own };
+        let stack = Stack { service, timeouts, targets: Targets::default() };
         #[cfg(not(feature = "config"))]
         let attached = super::Attached;
         Client::new(C::SERVICE, stack, self.options, attached).into()

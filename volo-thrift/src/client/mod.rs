@@ -25,6 +25,7 @@ mod mux;
 mod mux_task;
 mod options;
 mod pingpong;
+mod readiness;
 mod reply;
 mod spares;
 mod stack;
@@ -50,6 +51,7 @@ pub use options::{CallOpt, Tags, Timeouts};
 pub use stack::Governance;
 
 use crate::Method;
+use readiness::Mark;
 use spares::Spares;
 use targets::Targets;
 
@@ -81,9 +83,7 @@ struct Shared {
     /// As in [`ServiceClient::SERVICE`]: an inherited method belongs to the service it is called on.
     name: &'static str,
     stack: Stack,
-    /// None if somebody else's layers are in the stack: what those hold once they are ready, a permit say, belongs to
-    /// one call and ends with it, whether or not the call gets there.
-    spares: Option<Spares<Stack>>,
+    spares: Spares<Stack>,
     options: CallOpt,
     peer: Option<Arc<Peer>>,
     retry: Option<Arc<RetryConfig>>,
@@ -103,8 +103,6 @@ struct Stack {
     service: ClientService,
     timeouts: Reader<PerMethod<Timeouts>>,
     targets: Targets,
-    /// Whether all its layers are ours.
-    is_own: bool,
 }
 
 /// What comes out of a stack.
@@ -124,8 +122,7 @@ impl Client {
     fn new(name: &'static str, stack: Stack, options: CallOpt, attached: Attached) -> Self {
         let peer = options.address.clone().map(|address| Arc::new(Peer::new(address)));
         let retry = options.retry.clone().map(Arc::new);
-        let spares = stack.is_own.then(Spares::new);
-        Client(Arc::new(Shared { name, stack, spares, options, peer, retry, attached }))
+        Client(Arc::new(Shared { name, stack, spares: Spares::new(), options, peer, retry, attached }))
     }
 
     /// The same client with other settings; what `options` leaves open stays as it is.
@@ -161,8 +158,7 @@ impl Client {
     async fn run(&self, callee: Callee, body: Body) -> Result<Response> {
         let now = clock::now();
         let shared = &*self.0;
-        let spare = shared.spares.as_ref().and_then(Spares::take);
-        let mut stack = spare.unwrap_or_else(|| Box::new(shared.stack.clone()));
+        let mut stack = shared.spares.take().unwrap_or_else(|| Box::new(shared.stack.clone()));
         let target = match callee {
             Callee::Method(method) => stack.targets.get(shared.name, method),
             Callee::Named(target) => target,
@@ -181,10 +177,11 @@ impl Client {
         }
         (context.deadline, context.attempt.timeout) = (deadline, timeouts.attempt);
         let request = Request::new(context, body);
+        let mark = Mark::now();
         let response = match poll_fn(|cx| Poll::Ready(stack.service.poll_ready(cx))).await {
             Poll::Ready(ready) => {
                 ready?;
-                Deadline::new(shared.pass(stack, request, now), deadline).await?
+                Deadline::new(shared.pass(stack, request, now, mark), deadline).await?
             }
             Poll::Pending => Deadline::new(shared.pass_when_ready(stack, request), deadline).await?,
         };
@@ -194,18 +191,21 @@ impl Client {
 }
 
 impl Shared {
-    /// Starts the call on the very clone of the stack that is ready; it is `now` while the layers are told.
-    fn pass(&self, mut stack: Box<Stack>, request: Request, now: Instant) -> Answer {
+    /// Starts the call on the very clone of the stack that is ready, and wasn't yet at that mark; it is `now` while the
+    /// layers are told.
+    fn pass(&self, mut stack: Box<Stack>, request: Request, now: Instant, mark: Mark) -> Answer {
         let answer = clock::hold(now, || stack.service.call(request));
-        if let Some(spares) = &self.spares {
-            spares.keep(stack);
+        if mark.is_balanced() {
+            self.spares.keep(stack);
         }
         answer
     }
 
     async fn pass_when_ready(&self, mut stack: Box<Stack>, request: Request) -> Result<Response> {
         poll_fn(|cx| stack.service.poll_ready(cx)).await?;
-        self.pass(stack, request, clock::now()).await
+        let answer = clock::hold(clock::now(), || stack.service.call(request));
+        drop(stack); // with all it still holds
+        answer.await
     }
 
     /// Adds to the context of a call what this client and the handler that is running say of it; gives the handler's
