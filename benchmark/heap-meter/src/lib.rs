@@ -119,6 +119,8 @@ impl Watch for Calls {
 // SAFETY: every function hands its arguments on to `A` as they are and gives what that gave; watching allocates
 // nothing and can't panic (neither counter overflows with a panic, and the thread's one needs no destructor).
 unsafe impl<W: Watch, A: GlobalAlloc> GlobalAlloc for Meter<W, A> {
+    /// # Safety
+    /// As of [`GlobalAlloc::alloc`], which the caller keeps.
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         W::begin(layout.size());
@@ -126,6 +128,8 @@ unsafe impl<W: Watch, A: GlobalAlloc> GlobalAlloc for Meter<W, A> {
         unsafe { self.allocator.alloc(layout) }
     }
 
+    /// # Safety
+    /// As of [`GlobalAlloc::dealloc`], which the caller keeps.
     #[inline]
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         W::end(layout.size());
@@ -133,6 +137,8 @@ unsafe impl<W: Watch, A: GlobalAlloc> GlobalAlloc for Meter<W, A> {
         unsafe { self.allocator.dealloc(memory, layout) }
     }
 
+    /// # Safety
+    /// As of [`GlobalAlloc::alloc_zeroed`], which the caller keeps.
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         W::begin(layout.size());
@@ -140,6 +146,8 @@ unsafe impl<W: Watch, A: GlobalAlloc> GlobalAlloc for Meter<W, A> {
         unsafe { self.allocator.alloc_zeroed(layout) }
     }
 
+    /// # Safety
+    /// As of [`GlobalAlloc::realloc`], which the caller keeps.
     #[inline]
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         W::begin(size); // both exist while the bytes are moved

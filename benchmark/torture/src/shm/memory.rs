@@ -20,7 +20,7 @@ pub struct Memory {
 
 // SAFETY: all access is by atomics, and the mapping belongs to the value.
 unsafe impl Send for Memory {}
-// SAFETY: as above.
+// SAFETY: what is shared is reached through atomics only, so that any number of threads may do so at once.
 unsafe impl Sync for Memory {}
 
 impl Memory {
