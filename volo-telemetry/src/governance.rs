@@ -29,10 +29,7 @@ use volo_core::{
     observe::{self, Event, Observer, RetryEvent, Sample},
 };
 
-use crate::{
-    Error,
-    table::{Table, may_keep},
-};
+use crate::{Error, table::Table};
 
 /// How often gauges are set.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -121,7 +118,7 @@ impl Counters {
     fn method(&self, name: &'static str, route: Route<'_>, kind_key: &'static str, kind: &'static str) {
         let other = || (name, "_OTHER".into(), "_OTHER".into(), kind);
         let own = || (name, FastStr::new(route.service), FastStr::new(route.method), kind);
-        let key = if may_keep(route.service, route.method) { own() } else { other() };
+        let key = if route.may_be_kept() { own() } else { other() };
         let counter = self.0.get_or_insert(key, other, |(name, service, method, kind)| {
             counter!(*name, vec![method_label(Route { service, method }), Label::new(kind_key, *kind)])
         });

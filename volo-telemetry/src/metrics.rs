@@ -9,10 +9,13 @@ use faststr::FastStr;
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
 use volo_core::{
     Address, CallInfo,
-    layers::trace::{Side, Stats, Status, TracedCall, Tracer},
+    layers::{
+        Route,
+        trace::{Side, Stats, Status, TracedCall, Tracer},
+    },
 };
 
-use crate::table::{Table, may_keep};
+use crate::table::Table;
 
 const OTHER: FastStr = FastStr::from_static_str("_OTHER");
 
@@ -50,7 +53,7 @@ impl MetricsTracer {
         let other = || (side, OTHER, OTHER);
         // Names that came with a frame would keep all of it alive.
         let own = || (side, FastStr::new(service), FastStr::new(method));
-        let key = if may_keep(service, method) { own() } else { other() };
+        let key = if (Route { service, method }).may_be_kept() { own() } else { other() };
         self.methods.get_or_insert(key, other, |(side, service, method)| {
             Arc::new(Method::new(*side, self.per_attempt, service, method))
         })

@@ -9,14 +9,6 @@ use std::{
 /// Series with an entry of their own.
 const SERIES_MAX: usize = 4096;
 
-/// Bytes that the names of a service and a method that have an entry of their own may have together.
-const NAMES_MAX: usize = 1024;
-
-/// Whether these names may have an entry of their own.
-pub(crate) fn may_keep(service: &str, method: &str) -> bool {
-    service.len() + method.len() <= NAMES_MAX
-}
-
 /// Values made on first use; once it is full, those of the fallback key are used.
 pub(crate) struct Table<K, V>(RwLock<HashMap<K, V, foldhash::fast::RandomState>>);
 

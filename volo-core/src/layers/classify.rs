@@ -16,6 +16,27 @@ pub struct Route<'a> {
     pub method: &'a str,
 }
 
+impl Route<'_> {
+    /// Bytes of both names up to which something may be kept under them: a peer that makes up long ones must not fill
+    /// the memory.
+    pub const LEN_MAX: usize = 1024;
+
+    /// Bytes of both names together.
+    pub fn len(&self) -> usize {
+        self.service.len() + self.method.len()
+    }
+
+    /// Whether there are no names.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether something may be kept under these names.
+    pub fn may_be_kept(&self) -> bool {
+        self.len() <= Route::LEN_MAX
+    }
+}
+
 /// What layers read from and write to a request of type `Req`.
 pub trait Describe<Req>: Clone + Send + Sync + 'static {
     /// The method it calls.

@@ -13,11 +13,9 @@ use foldhash::fast::RandomState;
 use super::Route;
 use crate::Target;
 
-/// A caller that makes method names up must not fill the memory; methods beyond these share one state.
+/// A caller that makes method names up must not fill the memory; methods beyond these share one state, as those
+/// with long names do.
 const METHODS_MAX: usize = 1024;
-
-/// Neither must one that makes up long ones: those share that state, too.
-const NAMES_MAX: usize = 1024;
 
 /// The methods whose names have the same hash; there is hardly ever more than one.
 type Map<V> = HashMap<u64, Vec<Known<V>>, RandomState>;
@@ -68,7 +66,7 @@ impl<V> Table<V> {
     #[cold]
     fn insert(&self, mut route: Route<'_>, make: impl FnOnce(Route<'_>) -> V) -> Arc<V> {
         let mut count = self.growth.lock().unwrap_or_else(PoisonError::into_inner);
-        if *count >= METHODS_MAX || route.service.len() + route.method.len() > NAMES_MAX {
+        if *count >= METHODS_MAX || !route.may_be_kept() {
             route = Route::default();
         }
         let (map, hash) = (self.map.load(), self.names.hash_one(route));
@@ -185,7 +183,7 @@ mod tests {
     fn long_names_are_not_kept() {
         let table = Table::default();
         for letter in ["a", "b", "c"] {
-            let method = letter.repeat(NAMES_MAX);
+            let method = letter.repeat(Route::LEN_MAX);
             table.get(Route { service: "Shop", method: &method }, |_| ());
         }
         let mut kept = Vec::new();

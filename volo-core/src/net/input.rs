@@ -251,7 +251,8 @@ impl Input {
         let len = self.bytes.len();
         let known = self.need >= len + READ_MIN;
         let factor = if known && len >= LARGE { LARGE_FACTOR } else { 2 };
-        if known { self.need.min(len.saturating_mul(factor)) } else { len.saturating_mul(factor) }
+        let grown = len.saturating_mul(factor);
+        if known { self.need.min(grown) } else { grown }
     }
 
     fn give_back(&mut self) {

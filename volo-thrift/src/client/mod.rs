@@ -55,9 +55,6 @@ use readiness::Mark;
 use spares::Spares;
 use targets::Targets;
 
-/// The longest names, in bytes, of a service and a method that are known only at run time.
-const NAMES_MAX: usize = 1024;
-
 /// What the layers of a client are around, and what they make together.
 pub type ClientService = BoxCloneSyncService<Request, Response, Error>;
 
@@ -228,9 +225,10 @@ impl Shared {
 
 /// The target with names of its own: one that came with a received frame would keep all of that alive.
 fn own_names(target: Target) -> Result<Target> {
-    let len = target.service.len() + target.method.len();
-    if len > NAMES_MAX {
-        let message = format!("the names of service and method have {len} bytes, more than {NAMES_MAX}");
+    let route = Route { service: &target.service, method: &target.method };
+    if !route.may_be_kept() {
+        let (len, len_max) = (route.len(), Route::LEN_MAX);
+        let message = format!("the names of service and method have {len} bytes, more than {len_max}");
         return Err(Error::new(ErrorKind::Encode, message));
     }
     let (service, method) = (FastStr::new(&target.service), FastStr::new(&target.method));
@@ -292,8 +290,8 @@ mod tests {
 
     #[test]
     fn names_are_bounded() {
-        assert!(own_names(named(&"m".repeat(NAMES_MAX - 4))).is_ok());
-        let error = own_names(named(&"m".repeat(NAMES_MAX - 3))).unwrap_err();
+        assert!(own_names(named(&"m".repeat(Route::LEN_MAX - 4))).is_ok());
+        let error = own_names(named(&"m".repeat(Route::LEN_MAX - 3))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Encode);
         assert!(error.to_string().contains("1025 bytes, more than 1024"), "{error}");
     }

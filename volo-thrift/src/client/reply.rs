@@ -84,6 +84,7 @@ pub(super) fn response(mut context: Context, answer: Answer) -> Result<Response>
     let Answer { peer, message } = answer;
     context.peer = Some(peer);
     let Some(message) = message else {
+        // To write is to copy the target, which calls share.
         if !context.oneway {
             context.oneway = true;
         }

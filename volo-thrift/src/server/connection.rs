@@ -104,8 +104,9 @@ struct Turn {
     now: Instant,
     requests: u32,
     replies: u32,
-    /// Replies after which the transport is given them, and how many more after which it is the next time.
-    flush: (u32, u32),
+    /// Replies after which the transport is given them, and how many more it takes then.
+    flush_at: u32,
+    flush_step: u32,
     /// Length of the stream of replies at which the turn is over.
     end: u64,
     /// Whether the next turn needs no waiting.
@@ -146,7 +147,8 @@ impl Connection {
             now: now(),
             requests: 0,
             replies: 0,
-            flush: (self.flush_replies, self.flush_replies),
+            flush_at: self.flush_replies,
+            flush_step: self.flush_replies,
             end: self.written() + TURN_BYTES,
             again: false,
         };
@@ -218,10 +220,9 @@ impl Connection {
             return Ok(());
         }
         turn.replies += 1;
-        let (at, step) = turn.flush;
-        if turn.replies >= at {
-            let step = (2 * step).min(FLUSH_REPLIES); // a turn that is longer than the last flushes no more often
-            turn.flush = (turn.replies + step, step);
+        if turn.replies >= turn.flush_at {
+            turn.flush_step = (2 * turn.flush_step).min(FLUSH_REPLIES); // the longer a turn, the more at once
+            turn.flush_at += turn.flush_step;
             let _ = self.link.poll_flush(cx)?;
         }
         Ok(())

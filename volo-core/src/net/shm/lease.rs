@@ -87,13 +87,20 @@ struct Commons {
     _taken: Arc<Taken>,
 }
 
-/// What is leased at the moment.
+/// How many slices of each side and class are leased at the moment.
 #[derive(Default)]
-struct Leased {
-    /// Bytes of slices.
-    bytes: AtomicUsize,
-    /// Slices of each side and class.
-    slices: [[AtomicUsize; CLASSES]; 2],
+struct Leased([[AtomicUsize; CLASSES]; 2]);
+
+impl Leased {
+    fn count(&self, side: Side, class: usize) -> &AtomicUsize {
+        &self.0[side as usize][class]
+    }
+
+    /// Bytes of all of them.
+    fn bytes(&self) -> usize {
+        let of_class = |(class, count): (usize, &AtomicUsize)| count.load(Ordering::Relaxed) * stride(class);
+        self.0.iter().flat_map(|side| side.iter().enumerate().map(of_class)).sum()
+    }
 }
 
 impl Commons {
@@ -132,8 +139,7 @@ impl AsRef<[u8]> for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Slot { side, slice: Slice { class, .. } } = self.slot;
-        self.commons.leased.bytes.fetch_sub(stride(class), Ordering::Relaxed);
-        self.commons.leased.slices[side as usize][class].fetch_sub(1, Ordering::Relaxed);
+        self.commons.leased.count(side, class).fetch_sub(1, Ordering::Relaxed);
         self.commons.released.lock().unwrap_or_else(PoisonError::into_inner).push(self.slot);
     }
 }
@@ -235,8 +241,7 @@ impl Trade {
             return Ok(None);
         }
         *state = State::Leased;
-        self.commons.leased.bytes.fetch_add(stride(class), Ordering::Relaxed);
-        self.commons.leased.slices[side as usize][class].fetch_add(1, Ordering::Relaxed);
+        self.commons.leased.count(side, class).fetch_add(1, Ordering::Relaxed);
         Ok(Some(Lease { commons: self.commons.clone(), slot, len }))
     }
 
@@ -249,8 +254,8 @@ impl Trade {
             Content::Inline(_) | Content::End => return false,
         };
         let Some(count) = layout.counts.get(class) else { return false };
-        let bytes = self.commons.leased.bytes.load(Ordering::Relaxed);
-        bytes > self.leased_max || 2 * (self.leased(side, class) + 1) > usize::from(*count)
+        self.commons.leased.bytes() > self.leased_max
+            || 2 * (self.leased(side, class) + 1) > usize::from(*count)
     }
 
     /// A slice that the peer should have back: one beyond those kept; if nothing else is sent, one beyond half of all,
@@ -259,8 +264,10 @@ impl Trade {
         self.take_note();
         for (class, spare) in self.spare.iter().enumerate() {
             let count = usize::from(self.peers_layout.counts[class]);
-            let half = || (count / 2).saturating_sub(self.leased(Side::Peers, class));
-            let kept = if alone { half() } else { KEPT.min(count / 4) };
+            let kept = match alone {
+                true => (count / 2).saturating_sub(self.leased(Side::Peers, class)),
+                false => KEPT.min(count / 4),
+            };
             if spare.len() > kept {
                 return Some(Slot { side: Side::Peers, slice: *spare.last()? });
             }
@@ -270,7 +277,7 @@ impl Trade {
 
     /// How many slices of this side and class are leased.
     fn leased(&self, side: Side, class: usize) -> usize {
-        self.commons.leased.slices[side as usize].get(class).map_or(0, |count| count.load(Ordering::Relaxed))
+        self.commons.leased.count(side, class).load(Ordering::Relaxed)
     }
 
     /// Makes the slices free whose leases ended.
